@@ -1,0 +1,37 @@
+// The catalogue of differentiable ops. Shapes are those of the kernel of the same name.
+#pragma once
+#include <array>
+
+#include "autograd/recompute.h"
+#include "kernels/attention/attention.h"
+#include "kernels/linear_cross_entropy/linear_cross_entropy.h"
+
+namespace hone::autograd {
+
+struct LoraPair {  // y += scale * (x aᵀ) bᵀ;  a (rank, in), b (out, rank)
+  ParameterPtr a, b;
+  double scale;
+};
+struct Normed {
+  Var sum, y;
+};
+struct Rotated {
+  Var q, k;
+};
+
+Var add(Tape&, const Var& a, const Var& b);
+Var embedding(Tape&, const Tensor& tokens, const Var& table);
+Var linear(Tape&, const Var& x, const Weight& weight, const ParameterPtr& bias = {});  // bias (out) or null
+// Base and adapter path. `dropped` is x after the adapter's dropout, x itself without.
+Var lora_linear(Tape&, const Var& x, const Var& dropped, const Weight& weight, const ParameterPtr& bias,
+                const LoraPair& lora);
+Var rms_norm(Tape&, const Var& x, const Var& weight, double eps);  // y is cheap
+Normed residual_rms_norm(Tape&, const Var& x, const Var& delta, const Var& weight,
+                         double eps);  // sum is kept, y is cheap
+Rotated rope(Tape&, const Var& q, const Var& k, const Tensor& positions, const Tensor& inv_freq);
+Var attention(Tape&, const Var& q, const Var& k, const Var& v, const DocumentOffsets&, const kernels::AttentionShape&);
+Var swiglu(Tape&, const Var& gate, const Var& up);                                                   // cheap
+Var dropout(Tape&, const Var& x, double p, const RandomKey&);                                        // cheap
+Var linear_cross_entropy(Tape&, const Var& h, const Weight& weight, const Targets&, int64_t chunk);  // (1), summed
+
+}  // namespace hone::autograd

@@ -1,0 +1,37 @@
+#include "autograd/parameter.h"
+
+#include <algorithm>
+
+#include "kernels/elementwise/elementwise.h"
+
+namespace hone::autograd {
+
+ParameterSet::ParameterSet(Stream& stream, const std::vector<ParameterPtr>& parameters) {
+  for (const bool decayed : {true, false})
+    for (const ParameterPtr& p : parameters)
+      if (p->trainable && p->decay == decayed && std::ranges::find(trainable_, p) == trainable_.end())
+        trainable_.push_back(p);
+  require(!trainable_.empty(), "[parameters] nothing is trainable");
+  const auto padded = [](const ParameterPtr& p) { return (p->value.elements() + kPadding - 1) / kPadding * kPadding; };
+  int64_t total = 0;
+  for (const ParameterPtr& p : trainable_) {
+    total += padded(p);
+    if (p->decay) decay_end_ = total;
+  }
+  const DType dtype = trainable_.front()->value.dtype();
+  values_ = Tensor(stream, {total}, dtype), gradients_ = Tensor(stream, {total}, dtype);
+  kernels::fill(stream, values_, 0);
+  clear_gradients(stream);
+  int64_t at = 0;
+  for (const ParameterPtr& p : trainable_) {
+    Tensor place = values_.flat_range(at, p->value.shape());
+    kernels::copy(stream, place, p->value);
+    p->value = place;
+    p->grad = gradients_.flat_range(at, p->value.shape());
+    at += padded(p);
+  }
+}
+
+void ParameterSet::clear_gradients(Stream& stream) { kernels::fill(stream, gradients_, 0); }
+
+}  // namespace hone::autograd

@@ -1,0 +1,30 @@
+// Causal grouped-query attention over packed documents; a query sees its own document up to itself.
+// q, o (T, heads * head_dim); k, v (T, kv_heads * head_dim); log_sum_exp (T, heads). Memory is linear in T: scores live
+// in kTile x kTile pieces (Dao 2023).
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "kernels/core/tensor.h"
+
+namespace hone {
+// Where documents begin in a packed row of T tokens: starts[0] = 0, …, starts.back() = T. Host copy; a device copy
+// joins with CUDA.
+struct DocumentOffsets {
+  std::shared_ptr<const std::vector<int32_t>> host;
+};
+}  // namespace hone
+
+namespace hone::kernels {
+
+struct AttentionShape {
+  int64_t heads, kv_heads, head_dim;
+};
+void attention(Stream&, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
+               const DocumentOffsets&, const AttentionShape&);
+// Overwrites dq, dk, dv.
+void attention_backward(Stream&, Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout, const Tensor& q,
+                        const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& log_sum_exp,
+                        const DocumentOffsets&, const AttentionShape&);
+
+}  // namespace hone::kernels

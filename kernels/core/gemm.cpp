@@ -1,0 +1,25 @@
+#include "kernels/core/gemm.h"
+
+#include "kernels/core/check.h"
+#include "kernels/core/dispatch.h"
+
+namespace hone::kernels {
+
+namespace cpu {
+void gemm(Stream&, Tensor& c, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, double alpha,
+          double beta);
+}
+namespace cuda {
+decltype(cpu::gemm) gemm;  // declared, defined only in a CUDA build
+}
+
+void gemm(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, double alpha,
+          double beta) {
+  const Check check("gemm", stream);
+  const int64_t m = c.rows(), n = c.width(), k = a_op == Transpose::no ? a.width() : a.rows();
+  check("a", a, a_op == Transpose::no ? Shape{m, k} : Shape{k, m}, c.dtype());
+  check("b", b, b_op == Transpose::no ? Shape{k, n} : Shape{n, k}, c.dtype());
+  run_on<&cpu::gemm, &cuda::gemm>(stream, c, a, a_op, b, b_op, alpha, beta);
+}
+
+}  // namespace hone::kernels

@@ -1,0 +1,14 @@
+// The one seam for matrix products.
+#pragma once
+#include "kernels/core/tensor.h"
+
+namespace hone::kernels {
+
+enum class Transpose { no, yes };
+
+// c = alpha * op(a) op(b) + beta * c; c (m, n), op(a) (m, k), op(b) (k, n); row strides allowed. Work is cut into tiles
+// of c that do not depend on the number of threads, so the bits do not either.
+void gemm(Stream&, Tensor& c, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, double alpha = 1,
+          double beta = 0);
+
+}  // namespace hone::kernels

@@ -1,0 +1,46 @@
+// Work on one device, in order. A cpu stream has done the work when the call returns.
+#pragma once
+#include <algorithm>
+#include <memory>
+
+#include "kernels/core/allocator.h"
+#include "kernels/core/device.h"
+#include "kernels/host/thread_pool.h"
+
+namespace hone {
+
+class Stream {
+ public:
+  static Stream cpu(int threads = 1);
+  static Stream meta(DeviceType planned_for = DeviceType::cpu);
+
+  Device device() const { return device_; }
+  // The device whose kernels this stream stands for: on meta the one planned for. Ask when scratch sizes differ.
+  DeviceType target() const { return target_; }
+  const std::shared_ptr<Allocator>& allocator() const { return allocator_; }
+
+  // body(begin, end) over [0, count) in chunks of `grain`; the chunks never depend on the number of threads.
+  template <class F>
+  void parallel(int64_t count, int64_t grain, F&& body) {
+    pool_->run((count + grain - 1) / grain,
+               [&](int64_t chunk) { body(chunk * grain, std::min(count, (chunk + 1) * grain)); });
+  }
+
+ private:
+  Stream(Device device, DeviceType target, std::shared_ptr<Allocator> allocator, int threads)
+      : device_(device),
+        target_(target),
+        allocator_(std::move(allocator)),
+        pool_(std::make_unique<ThreadPool>(threads)) {}
+  Device device_;
+  DeviceType target_;
+  std::shared_ptr<Allocator> allocator_;
+  std::unique_ptr<ThreadPool> pool_;
+};
+
+inline Stream Stream::cpu(int threads) {
+  return {Device{DeviceType::cpu}, DeviceType::cpu, Allocator::host(), threads};
+}
+inline Stream Stream::meta(DeviceType target) { return {Device{DeviceType::meta}, target, Allocator::none(), 1}; }
+
+}  // namespace hone

@@ -1,0 +1,263 @@
+#include "kernels/host/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "kernels/host/error.h"
+#include "kernels/host/hash.h"
+#include "kernels/host/text.h"
+
+namespace hone {
+
+namespace {
+FileFault& fault() {
+  static FileFault current;
+  return current;
+}
+// True, with errno set, where a test wants this call to fail.
+bool fails(std::string_view call, const fs::path& path) {
+  if (!fault()) return false;
+  errno = fault()(call, path);
+  return errno != 0;
+}
+
+[[noreturn]] void cannot(std::string_view what, const fs::path& path, std::string_view remedy = {}) {
+  const int code = errno;
+  const std::string_view hint = !remedy.empty()  ? remedy
+                                : code == ENOSPC ? "free some space or choose another output.dir"
+                                : code == EACCES ? "check the permissions"
+                                : code == EROFS  ? "the file system is read-only; choose another place"
+                                                 : "";
+  fail(ExitCode::io, path.string(), ": cannot ", what, ": ", std::strerror(code), hint.empty() ? "" : "; ", hint);
+}
+
+fs::path temporary_name(const fs::path& final_path, std::string_view prefix) {
+  static std::atomic<uint64_t> number{0};
+  return final_path.parent_path() / joined(prefix, final_path.filename().string(), "-", ::getpid(), "-", number++);
+}
+constexpr std::string_view kTemporary = ".tmp-", kTrash = ".trash-";
+
+void sync_folder(const fs::path& folder) {
+  const fs::path place = folder.empty() ? fs::path(".") : folder;
+  const FileDescriptor fd(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0 || fails("fsync", place) || ::fsync(fd.get()) != 0) cannot("sync the folder", place);
+}
+
+void rename_over(const fs::path& from, const fs::path& to) {
+  if (fails("rename", to) || ::rename(from.c_str(), to.c_str()) != 0) cannot("rename into place", to);
+}
+
+void write_all(int fd, std::span<const std::byte> bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t count =
+        fails("write", path) ? -1 : ::write(fd, bytes.data(), std::min<size_t>(bytes.size(), 1 << 30));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) cannot("write", path);
+    bytes = bytes.subspan(size_t(count));
+  }
+}
+
+template <class Hash>
+std::string hash_file(const fs::path& path) {
+  const InputFile file(path);
+  Hash hash;
+  std::vector<std::byte> buffer(size_t(1) << 20);
+  for (uint64_t at = 0; at < file.size(); at += buffer.size()) {
+    const std::span<std::byte> piece(buffer.data(), size_t(std::min<uint64_t>(buffer.size(), file.size() - at)));
+    file.read_at(at, piece);
+    hash.add(piece);
+  }
+  return hash.hex();
+}
+}  // namespace
+
+void set_file_fault(FileFault hook) { fault() = std::move(hook); }
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = other.release();
+  }
+  return *this;
+}
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::string missing_text(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  const fs::path parent = path.parent_path().empty() ? fs::path(".") : path.parent_path();
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  std::string text = "no such file: " + path.string();
+  if (const auto name = nearest(path.filename().string(), names)) {
+    text += " (nearest: " + (path.parent_path() / *name).string() + ")";
+  }
+  return text;
+}
+
+InputFile::InputFile(const fs::path& path) : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  require(fd_.get() >= 0 || errno != ENOENT, ExitCode::input, missing_text(path));
+  require(fd_.get() >= 0, ExitCode::input, path.string(), ": cannot open: ", std::strerror(errno));
+  struct stat status {};
+  require(::fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode), ExitCode::input, path.string(),
+          ": not a regular file");
+  size_ = uint64_t(status.st_size);
+}
+
+void InputFile::read_at(uint64_t offset, std::span<std::byte> into) const {
+  while (!into.empty()) {
+    const ssize_t count = ::pread(fd_.get(), into.data(), std::min<size_t>(into.size(), 1 << 30), off_t(offset));
+    if (count < 0 && errno == EINTR) continue;
+    require(count >= 0, ExitCode::io, path_.string(), ": cannot read at byte ", offset, ": ", std::strerror(errno));
+    require(count > 0, ExitCode::input, path_.string(), ": ends at byte ", offset, ", ", into.size(),
+            " bytes are missing; was it cut while copying?");
+    into = into.subspan(size_t(count));
+    offset += uint64_t(count);
+  }
+}
+
+std::string read_text(const fs::path& path, uint64_t limit) {
+  const InputFile file(path);
+  require(file.size() <= limit, ExitCode::input, path.string(), ": ", file.size(), " bytes, the limit is ", limit);
+  std::string text(file.size(), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+std::string hash_of_file(const fs::path& path) { return hash_file<Xxh3>(path); }
+std::string sha256_of_file(const fs::path& path) { return hash_file<Sha256>(path); }
+
+FileWriter::FileWriter(fs::path final_path)
+    : final_(std::move(final_path)), temporary_(temporary_name(final_, kTemporary)) {
+  if (!fails("open", final_))
+    fd_ = FileDescriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (fd_.get() < 0) cannot("create", final_);
+}
+
+FileWriter::~FileWriter() {
+  if (!committed_) ::unlink(temporary_.c_str());
+}
+
+void FileWriter::write(std::span<const std::byte> bytes) {
+  write_all(fd_.get(), bytes, final_);
+  written_ += bytes.size();
+}
+
+void FileWriter::commit() {
+  if (fails("fsync", final_) || ::fsync(fd_.get()) != 0) cannot("sync", final_);
+  if (::close(fd_.release()) != 0) cannot("close", final_);
+  rename_over(temporary_, final_);
+  committed_ = true;
+  sync_folder(final_.parent_path());
+}
+
+void write_text(const fs::path& path, std::string_view text) {
+  FileWriter writer(path);
+  writer.write(text);
+  writer.commit();
+}
+
+FolderWriter::FolderWriter(fs::path final_path)
+    : final_(std::move(final_path)), temporary_(temporary_name(final_, kTemporary)) {
+  if (fails("mkdir", final_) || ::mkdir(temporary_.c_str(), 0700) != 0) cannot("create the folder", final_);
+}
+
+FolderWriter::~FolderWriter() {
+  std::error_code ignored;
+  if (!committed_) fs::remove_all(temporary_, ignored);
+}
+
+void FolderWriter::commit() {
+  sync_folder(temporary_);
+  if (fs::exists(fs::symlink_status(final_))) {
+    const fs::path aside = temporary_name(final_, kTrash);
+    rename_over(final_, aside);
+    rename_over(temporary_, final_);
+    committed_ = true;
+    sync_folder(final_.parent_path());
+    std::error_code ignored;
+    fs::remove_all(aside, ignored);
+    return;
+  }
+  rename_over(temporary_, final_);
+  committed_ = true;
+  sync_folder(final_.parent_path());
+}
+
+LineAppender::LineAppender(const fs::path& path)
+    : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {
+  if (fd_.get() < 0) cannot("open", path);
+}
+
+void LineAppender::append(std::string_view line) {
+  const std::string whole = std::string(line) + "\n";
+  write_all(fd_.get(), std::as_bytes(std::span(whole)), path_);
+}
+
+FolderLock::FolderLock(const fs::path& folder)
+    : fd_(::open((folder / "run.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+  if (fd_.get() < 0) cannot("open", folder / "run.lock");
+  if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+    char owner[32] = {};
+    const ssize_t count = ::pread(fd_.get(), owner, sizeof owner - 1, 0);
+    fail(ExitCode::usage, folder.string(), ": in use by process ", count > 0 ? owner : "(unknown)",
+         "; wait for it or choose another output.dir");
+  }
+  const std::string own = std::to_string(::getpid());
+  if (::ftruncate(fd_.get(), 0) != 0 || ::pwrite(fd_.get(), own.data(), own.size(), 0) < 0)
+    cannot("write", folder / "run.lock");
+}
+
+void make_folders(const fs::path& path) {
+  if (path.empty() || fs::is_directory(path)) return;
+  make_folders(path.parent_path());
+  if (fails("mkdir", path) || (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)) cannot("create the folder", path);
+  if (!fs::is_directory(path)) {
+    errno = ENOTDIR;
+    cannot("create the folder", path);
+  }
+}
+
+void remove_folder(const fs::path& path) {
+  const fs::path aside = temporary_name(path, kTrash);
+  rename_over(path, aside);
+  std::error_code ignored;
+  fs::remove_all(aside, ignored);
+}
+
+void sweep_temporaries(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(kTemporary) || name.starts_with(kTrash)) fs::remove_all(entry.path(), ignored);
+  }
+}
+
+uint64_t free_bytes(const fs::path& path) {
+  fs::path place = fs::absolute(path);
+  while (!fs::exists(place) && place.has_relative_path()) place = place.parent_path();
+  struct statvfs status {};
+  if (::statvfs(place.c_str(), &status) != 0) cannot("ask for free space", place);
+  return uint64_t(status.f_bavail) * status.f_frsize;
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) entries.push_back(entry.path());
+  require(!error, ExitCode::input, folder.string(), ": cannot list: ", error.message());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+}  // namespace hone

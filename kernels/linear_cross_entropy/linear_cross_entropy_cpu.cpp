@@ -1,0 +1,63 @@
+#include "kernels/linear_cross_entropy/linear_cross_entropy.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hone::kernels::cpu {
+
+void gather_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows) {
+  visit_float(y.dtype(), [&]<class T>() {
+    const Rows<T> to = y.as_rows<T>();
+    const Rows<const T> from = x.as_rows<T>();
+    stream.parallel(to.count, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) std::copy_n(from[rows.data<int32_t>()[r]], to.width, to[r]);
+    });
+  });
+}
+
+void scatter_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows) {  // each row at most once
+  visit_float(y.dtype(), [&]<class T>() {
+    const Rows<T> to = y.as_rows<T>();
+    const Rows<const T> from = x.as_rows<T>();
+    stream.parallel(from.count, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) std::copy_n(from[r], to.width, to[rows.data<int32_t>()[r]]);
+    });
+  });
+}
+
+void softmax_loss(Stream& stream, Tensor& losses, Tensor& log_sum_exp, const Tensor& logits, const Tensor& labels) {
+  visit_float(logits.dtype(), [&]<class T>() {
+    const Rows<const T> z = logits.as_rows<T>();
+    stream.parallel(z.count, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const T best = *std::max_element(z[r], z[r] + z.width);
+        double sum = 0;
+        for (int64_t i = 0; i < z.width; ++i) sum += double(std::exp(z[r][i] - best));
+        log_sum_exp.data<T>()[r] = best + T(std::log(sum));
+        losses.data<T>()[r] = log_sum_exp.data<T>()[r] - z[r][labels.data<int32_t>()[r]];
+      }
+    });
+  });
+}
+
+void softmax_gradient(Stream& stream, Tensor& logits, const Tensor& log_sum_exp, const Tensor& labels) {
+  visit_float(logits.dtype(), [&]<class T>() {
+    const Rows<T> z = logits.as_rows<T>();
+    stream.parallel(z.count, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        for (int64_t i = 0; i < z.width; ++i) z[r][i] = std::exp(z[r][i] - log_sum_exp.data<T>()[r]);
+        z[r][labels.data<int32_t>()[r]] -= T(1);
+      }
+    });
+  });
+}
+
+void sum_in_order(Stream&, Tensor& total, const Tensor& values) {
+  visit_float(values.dtype(), [&]<class T>() {
+    double sum = 0;
+    for (int64_t i = 0; i < values.elements(); ++i) sum += double(values.data<T>()[i]);
+    total.data<T>()[0] = T(sum);
+  });
+}
+
+}  // namespace hone::kernels::cpu

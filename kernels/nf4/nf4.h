@@ -1,0 +1,25 @@
+// 4-bit NormalFloat (Dettmers et al. 2023), byte for byte as bitsandbytes writes it: blocks of 64 consecutive elements
+// scaled by their largest magnitude, each element the nearest of 16 levels.
+#pragma once
+#include <span>
+
+#include "kernels/core/quantized.h"
+
+namespace hone::kernels {
+
+// Room for a weight of `shape`: codes and float32 scales, to be filled piece by piece.
+QuantizedTensor nf4_empty(Stream&, const Shape& shape);
+// Quantises values (n) float32, the elements from `first_element` on, into `weight` (FloatScales). first_element is a
+// multiple of 64; n too, unless the piece ends the weight. Overwrites codes and scales of that piece. An all-zero block
+// gets code 0.
+void nf4_quantize(Stream&, QuantizedTensor& weight, int64_t first_element, const Tensor& values);
+// The same weight with its scales in 8 bits (double quantisation): offset is their mean, blocks of 256.
+QuantizedTensor nf4_nest_scales(Stream&, const QuantizedTensor& weight);
+// rows (n, in) float32 or float64: rows first_row … first_row + n - 1 of the weight, level * absmax in float32.
+void nf4_dequantize(Stream&, Tensor& rows, const QuantizedTensor& weight, int64_t first_row);
+
+// The 16 levels, ascending; and the 256 values of the signed 8-bit "dynamic" map that nested scales are written with.
+std::span<const float, 16> nf4_levels();
+std::span<const float, 256> dynamic_map();
+
+}  // namespace hone::kernels

@@ -1,0 +1,91 @@
+#include <cmath>
+
+#include "kernels/rms_norm/rms_norm.h"
+
+namespace hone::kernels::cpu {
+
+namespace {
+template <class T>
+T inverse_rms(const T* x, int64_t width, double eps) {
+  double squares = 0;
+  for (int64_t i = 0; i < width; ++i) squares += double(x[i]) * double(x[i]);
+  return T(1 / std::sqrt(squares / double(width) + eps));
+}
+template <class T>
+void normalize(T* y, const T* x, T inv_rms, const T* weight, int64_t width) {
+  for (int64_t i = 0; i < width; ++i) y[i] = x[i] * inv_rms * weight[i];
+}
+}  // namespace
+
+void rms_norm(Stream& stream, Tensor& y, Tensor& inv_rms, const Tensor& x, const Tensor& weight, double eps) {
+  visit_float(x.dtype(), [&]<class T>() {
+    const Rows<T> to = y.as_rows<T>();
+    const Rows<const T> from = x.as_rows<T>();
+    T* const inverse = inv_rms.data<T>();
+    const T* const w = weight.data<T>();
+    stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        inverse[r] = inverse_rms(from[r], to.width, eps);
+        normalize(to[r], from[r], inverse[r], w, to.width);
+      }
+    });
+  });
+}
+
+void residual_rms_norm(Stream& stream, Tensor& sum, Tensor& y, Tensor& inv_rms, const Tensor& x, const Tensor& delta,
+                       const Tensor& weight, double eps) {
+  visit_float(x.dtype(), [&]<class T>() {
+    const Rows<T> to = y.as_rows<T>(), s = sum.as_rows<T>();
+    const Rows<const T> left = x.as_rows<T>(), right = delta.as_rows<T>();
+    T* const inverse = inv_rms.data<T>();
+    const T* const w = weight.data<T>();
+    stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        for (int64_t i = 0; i < to.width; ++i) s[r][i] = left[r][i] + right[r][i];
+        inverse[r] = inverse_rms(s[r], to.width, eps);
+        normalize(to[r], s[r], inverse[r], w, to.width);
+      }
+    });
+  });
+}
+
+void rms_norm_apply(Stream& stream, Tensor& y, const Tensor& x, const Tensor& inv_rms, const Tensor& weight) {
+  visit_float(x.dtype(), [&]<class T>() {
+    const Rows<T> to = y.as_rows<T>();
+    const Rows<const T> from = x.as_rows<T>();
+    stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) normalize(to[r], from[r], inv_rms.data<T>()[r], weight.data<T>(), to.width);
+    });
+  });
+}
+
+// dx = inv_rms * (dy * weight - x * inv_rms² * mean(dy * weight * x))
+void rms_norm_backward(Stream& stream, Tensor* dx, Tensor* dweight, const Tensor& dy, const Tensor& x,
+                       const Tensor& inv_rms, const Tensor& weight, const Tensor* dx_add) {
+  visit_float(x.dtype(), [&]<class T>() {
+    const Rows<const T> g = dy.as_rows<T>(), from = x.as_rows<T>();
+    const T *const inverse = inv_rms.data<T>(), *const w = weight.data<T>();
+    if (dx) {
+      const Rows<T> to = dx->as_rows<T>();
+      const Rows<const T> more = dx_add ? dx_add->as_rows<T>() : Rows<const T>{};
+      stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+          double dot = 0;
+          for (int64_t i = 0; i < to.width; ++i) dot += double(g[r][i]) * double(w[i]) * double(from[r][i]);
+          const T scale = inverse[r], pull = T(dot / double(to.width)) * scale * scale;
+          for (int64_t i = 0; i < to.width; ++i)
+            to[r][i] = scale * (g[r][i] * w[i] - from[r][i] * pull) + (dx_add ? more[r][i] : T(0));
+        }
+      });
+    }
+    if (dweight) {  // threads share the columns: each sums its rows in order
+      T* const dw = dweight->data<T>();
+      stream.parallel(from.width, 64, [&](int64_t begin, int64_t end) {
+        for (int64_t r = 0; r < from.count; ++r)
+          for (int64_t i = begin; i < end; ++i) dw[i] += g[r][i] * from[r][i] * inverse[r];
+      });
+    }
+  });
+}
+
+}  // namespace hone::kernels::cpu

@@ -1,0 +1,71 @@
+// Products against sums in double, at sizes on both sides of the tile (256 x 512), with row strides; the bits do not depend on threads.
+#include "kernels/core/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/gradcheck.h"
+#include "tests/support/tolerances.h"
+
+namespace hone::test {
+namespace {
+
+using kernels::Transpose;
+
+struct Size {
+  int64_t m, n, k;
+};
+
+std::vector<double> expected(const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, Size s) {
+  const std::vector<float> x = a.to_host<float>(), y = b.to_host<float>();
+  std::vector<double> c(s.m * s.n);
+  for (int64_t i = 0; i < s.m; ++i)
+    for (int64_t j = 0; j < s.n; ++j) {
+      double sum = 0;
+      for (int64_t p = 0; p < s.k; ++p)
+        sum += double(x[a_op == Transpose::no ? i * s.k + p : p * s.m + i]) * double(y[b_op == Transpose::no ? p * s.n + j : j * s.k + p]);
+      c[i * s.n + j] = 0.5 * sum + 2 * 1.0;
+    }
+  return c;
+}
+
+TEST(Gemm, EqualsSumsInDouble) {
+  Stream stream = Stream::cpu(2);
+  for (const Size s : {Size{1, 1, 1}, {31, 33, 32}, {257, 513, 40}, {3, 1025, 65}, {520, 7, 129}})
+    for (const Transpose a_op : {Transpose::no, Transpose::yes})
+      for (const Transpose b_op : {Transpose::no, Transpose::yes}) {
+        const Tensor a = random_tensor(stream, a_op == Transpose::no ? Shape{s.m, s.k} : Shape{s.k, s.m}, 1, DType::float32);
+        const Tensor b = random_tensor(stream, b_op == Transpose::no ? Shape{s.k, s.n} : Shape{s.n, s.k}, 2, DType::float32);
+        Tensor wide = Tensor::from(stream, {s.m, s.n + 3}, std::vector<float>(s.m * (s.n + 3), 1.0f));
+        Tensor c = wide.columns(1, s.n + 1);
+        kernels::gemm(stream, c, a, a_op, b, b_op, 0.5, 2);
+        EXPECT_LT(relative_error(c.to_host<float>(), expected(a, a_op, b, b_op, s)), kFloat32) << s.m << ' ' << s.n << ' ' << s.k;
+        const std::vector<float> all = wide.to_host<float>();
+        for (int64_t r = 0; r < s.m; ++r)
+          ASSERT_TRUE(all[r * (s.n + 3)] == 1 && all[r * (s.n + 3) + s.n + 1] == 1 && all[r * (s.n + 3) + s.n + 2] == 1) << "written outside";
+      }
+}
+
+TEST(Gemm, BitsDoNotDependOnThreads) {
+  Stream one = Stream::cpu(1), two = Stream::cpu(2);
+  for (const Size s : {Size{301, 611, 127}, {77, 1033, 211}, {513, 19, 333}}) {
+    const Tensor a = random_tensor(one, {s.m, s.k}, 3, DType::float32), b = random_tensor(one, {s.n, s.k}, 4, DType::float32);
+    Tensor c(one, {s.m, s.n}, DType::float32), d(one, {s.m, s.n}, DType::float32);
+    kernels::gemm(one, c, a, Transpose::no, b, Transpose::yes);
+    kernels::gemm(two, d, a, Transpose::no, b, Transpose::yes);
+    EXPECT_EQ(c.to_host<float>(), d.to_host<float>());
+  }
+}
+
+TEST(Gemm, NamesWhatIsWrong) {
+  Stream stream = Stream::cpu();
+  Tensor c(stream, {2, 3}, DType::float32), a(stream, {2, 4}, DType::float32), b(stream, {5, 3}, DType::float32);
+  try {
+    kernels::gemm(stream, c, a, Transpose::no, b, Transpose::no);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "[gemm] b must be (4, 3), got (5, 3)");
+  }
+}
+
+}  // namespace
+}  // namespace hone::test

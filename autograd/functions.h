@@ -27,8 +27,8 @@ Var lora_linear(Tape&, const Var& x, const Var& dropped, const Weight& weight, c
                 const LoraPair& lora);
 Var rms_norm(Tape&, const Var& x, const Var& weight, double eps);  // y is cheap
 Normed residual_rms_norm(Tape&, const Var& x, const Var& delta, const Var& weight,
-                         double eps);  // sum is kept, y is cheap
-Rotated rope(Tape&, const Var& q, const Var& k, const Tensor& positions, const Tensor& inv_freq);
+                         double eps);                                  // sum is kept, y is cheap
+Rotated rope(Tape&, const Var& q, const Var& k, const Tensor& turns);  // turns: kernels::rope_table
 Var attention(Tape&, const Var& q, const Var& k, const Var& v, const DocumentOffsets&, const kernels::AttentionShape&);
 Var swiglu(Tape&, const Var& gate, const Var& up);                                                   // cheap
 Var dropout(Tape&, const Var& x, double p, const RandomKey&);                                        // cheap

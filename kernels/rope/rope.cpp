@@ -6,20 +6,28 @@
 namespace hone::kernels {
 
 namespace cpu {
-void rope(Stream&, Tensor&, const Tensor&, const Tensor&, const Tensor&, Turn);
-}
+void rope_table(Stream&, Tensor&, const Tensor&, const Tensor&);
+void rope(Stream&, Tensor&, const Tensor&, const Tensor&, Turn);
+}  // namespace cpu
 namespace cuda {
+decltype(cpu::rope_table) rope_table;
 decltype(cpu::rope) rope;
+}  // namespace cuda
+
+void rope_table(Stream& stream, Tensor& turns, const Tensor& positions, const Tensor& inv_freq) {
+  const Check check("rope_table", stream);
+  check("positions", positions, {turns.rows()}, DType::int32);
+  check("inv_freq", inv_freq, {turns.width() / 2}, DType::float64);
+  check.that(turns.width() % 2 == 0, "head_dim must be even, got ", turns.width());
+  run_on<&cpu::rope_table, &cuda::rope_table>(stream, turns, positions, inv_freq);
 }
 
-void rope(Stream& stream, Tensor& y, const Tensor& x, const Tensor& positions, const Tensor& inv_freq, Turn turn) {
+void rope(Stream& stream, Tensor& y, const Tensor& x, const Tensor& turns, Turn turn) {
   const Check check("rope", stream);
   check("y", y, x.shape(), x.dtype());
-  check("positions", positions, {x.rows()}, DType::int32);
-  check("inv_freq", inv_freq, {inv_freq.elements()}, x.dtype());
-  check.that(x.width() % (2 * inv_freq.elements()) == 0, "width ", x.width(), " is no multiple of head_dim ",
-             2 * inv_freq.elements());
-  run_on<&cpu::rope, &cuda::rope>(stream, y, x, positions, inv_freq, turn);
+  check("turns", turns, {x.rows(), turns.width()}, x.dtype());
+  check.that(x.width() % turns.width() == 0, "width ", x.width(), " is no multiple of head_dim ", turns.width());
+  run_on<&cpu::rope, &cuda::rope>(stream, y, x, turns, turn);
 }
 
 }  // namespace hone::kernels

@@ -35,6 +35,7 @@ class JsonView {
       : value_(&value), where_(std::move(where)), path_(std::move(path)) {}
   const Json& value() const { return *value_; }
   const std::string& where() const { return where_; }
+  const std::string& path() const { return path_; }  // keys and indices from the top, "added_tokens[3].id"
 
   bool has(std::string_view key) const;                           // there, and not null
   JsonView at(std::string_view key) const;                        // an error when absent

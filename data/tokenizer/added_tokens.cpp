@@ -1,0 +1,129 @@
+#include "data/tokenizer/added_tokens.h"
+
+#include <algorithm>
+
+#include "data/tokenizer/unicode.h"
+
+namespace hone::data {
+
+void TokenSearch::add(std::string_view text, const AddedToken& token) {
+  uint32_t node = 0;
+  for (const char byte : text) {
+    const auto letter = static_cast<unsigned char>(byte);
+    auto& next = nodes_[node].next;
+    const auto found = std::find_if(next.begin(), next.end(), [&](const auto& edge) { return edge.first == letter; });
+    if (found != next.end()) {
+      node = found->second;
+    } else {
+      const uint32_t made = uint32_t(nodes_.size());
+      next.emplace_back(letter, made);
+      if (node == 0) first_[letter] = made;
+      nodes_.emplace_back();
+      node = made;
+    }
+  }
+  if (!nodes_[node].token) nodes_[node].token = &token;
+}
+
+const AddedToken* TokenSearch::longest_at(std::string_view text, size_t at, size_t& end) const {
+  const AddedToken* best = nullptr;
+  for (uint32_t node = first_[static_cast<unsigned char>(text[at])]; node != 0;) {
+    ++at;
+    if (nodes_[node].token) best = nodes_[node].token, end = at;
+    if (at == text.size()) break;
+    const auto& next = nodes_[node].next;
+    const auto letter = static_cast<unsigned char>(text[at]);
+    const auto found = std::find_if(next.begin(), next.end(), [&](const auto& edge) { return edge.first == letter; });
+    node = found == next.end() ? 0 : found->second;
+  }
+  return best;
+}
+
+std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, bool special) const {
+  std::vector<Part> parts;
+  size_t done = 0;  // where the last token, with the white space that it took, ended
+  for (size_t at = 0; at < text.size();) {
+    size_t end = 0;
+    const AddedToken* token = longest_at(text, at, end);
+    if (!token) {
+      ++at;
+      continue;
+    }
+    size_t begin = at;
+    at = end;
+    if (token->special && !special) continue;
+    if (token->single_word) {
+      const bool word_before = begin > 0 && is_word(code_point_before(text, begin).value);
+      const bool word_after = end < text.size() && is_word(code_point_at(text, end).value);
+      if (word_before || word_after) continue;
+    }
+    if (token->lstrip) {
+      while (begin > 0) {
+        const CodePoint before = code_point_before(text, begin);
+        if (!is_white_space(before.value)) break;
+        begin -= before.length;
+      }
+      begin = std::max(begin, done);
+    }
+    while (token->rstrip && end < text.size()) {
+      const CodePoint after = code_point_at(text, end);
+      if (!is_white_space(after.value)) break;
+      end += after.length;
+    }
+    if (done < begin) parts.push_back({{uint32_t(done), uint32_t(begin)}, nullptr});
+    if (begin < end) parts.push_back({{uint32_t(begin), uint32_t(end)}, token});
+    done = end;
+  }
+  if (done < text.size()) parts.push_back({{uint32_t(done), uint32_t(text.size())}, nullptr});
+  return parts;
+}
+
+AddedTokens::AddedTokens(const JsonView& file, const Vocabulary& model, const Normalizer& normalizer) {
+  const auto list = file.find("added_tokens");
+  if (!list) return;
+  const int64_t model_size = model.size();
+  int64_t largest = -1;
+  std::unordered_set<std::string> seen;
+  for (const JsonView& view : list->items()) {
+    AddedToken token{view.text("content"),
+                     int32_t(view.integer("id", 0, Vocabulary::kLargestId)),
+                     view.boolean_or("single_word", false),
+                     view.boolean_or("lstrip", false),
+                     view.boolean_or("rstrip", false),
+                     view.boolean_or("normalized", true),
+                     view.boolean_or("special", false)};
+    const auto wrong = [&](const auto&... what) {
+      fail(ExitCode::input, view.where(), ": ", view.path(), ": ", what...,
+           ". Take tokenizer.json from the model's publisher again");
+    };
+    if (token.content.empty()) wrong("expected a token with content, got an empty one");
+    if (!seen.insert(token.content).second) wrong("expected each added token once, got \"", token.content, "\" again");
+    const std::optional<int32_t> own = model.id(token.content);
+    const int64_t id = own ? *own : largest >= model_size ? largest + 1 : model_size;
+    if (id != token.id)
+      wrong("expected the id ", id, " for \"", token.content,
+            "\" (its own, or the next one after the vocabulary), got ", token.id);
+    if (id > Vocabulary::kLargestId) wrong("expected ids up to ", Vocabulary::kLargestId, ", got ", id);
+    if (!own && (model.token(id) || !beyond_model_.add(token.content, token.id)))
+      wrong("expected an id of its own for \"", token.content, "\", got ", id, ", which another token has");
+    largest = std::max(largest, id);
+    if (token.special) special_.insert(token.id);
+    tokens_.push_back(std::make_unique<AddedToken>(std::move(token)));
+  }
+  for (const bool special : {true, false}) {  // of two that normalise to the same text, a special one wins
+    for (const auto& token : tokens_) {
+      if (token->special != special) continue;
+      if (!token->normalized) {
+        raw_.add(token->content, *token);
+        continue;
+      }
+      NormalizedText text{token->content, false};
+      if (normalizer) normalizer(text);
+      require(!text.text.empty(), ExitCode::input, list->where(), ": ", list->path(), ": \"", token->content,
+              "\" normalises to nothing, so it could not be found. Set its \"normalized\" to false");
+      normalized_.add(text.text, *token);
+    }
+  }
+}
+
+}  // namespace hone::data

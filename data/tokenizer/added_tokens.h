@@ -1,0 +1,70 @@
+// Tokens that are found in text as whole strings before anything else happens to it: first those that are searched in
+// the raw text, then, in the normalised pieces between, those with "normalized": true. Leftmost-longest, without
+// overlap.
+//   AddedTokens added(view, bpe.vocabulary(), normalizer);
+//   for (const AddedTokens::Part& part : added.raw().split("Hi<|im_end|>", {})) …      // "Hi", then id 2
+#pragma once
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "data/tokenizer/normalizer.h"
+#include "data/tokenizer/pattern.h"
+#include "data/tokenizer/vocabulary.h"
+
+namespace hone::data {
+
+struct AddedToken {
+  std::string content;
+  int32_t id;
+  bool single_word, lstrip, rstrip, normalized, special;
+};
+
+// The strings to search for, as a tree of their bytes.
+class TokenSearch {
+ public:
+  TokenSearch() : nodes_(1) {}
+  void add(std::string_view text, const AddedToken& token);  // where the text is there already, the first stays
+
+  struct Part {
+    Range range;
+    const AddedToken* token;  // null: text between
+  };
+  // Covers the text with parts, in order. lstrip and rstrip take white space to the token. Without `special`, special
+  // tokens are text; they still end the search for shorter ones where they stand, as in the library.
+  std::vector<Part> split(std::string_view text, bool special) const;
+  bool empty() const { return nodes_.size() == 1; }
+
+ private:
+  struct Node {
+    std::vector<std::pair<unsigned char, uint32_t>> next;  // few a node
+    const AddedToken* token = nullptr;
+  };
+  const AddedToken* longest_at(std::string_view text, size_t at, size_t& end) const;
+  std::vector<Node> nodes_;
+  std::array<uint32_t, 256> first_{};  // node after a first byte, 0 where none
+};
+
+class AddedTokens {
+ public:
+  // `file` is the whole tokenizer.json. Errors (ExitCode::input): a token
+  // twice, an id that is not the token's (or, for a new one, not the next free one, which the library would give it).
+  AddedTokens(const JsonView& file, const Vocabulary& model, const Normalizer& normalizer);
+
+  const TokenSearch& raw() const { return raw_; }
+  const TokenSearch& normalized() const { return normalized_; }
+  const Vocabulary& beyond_model() const { return beyond_model_; }  // the tokens that the model does not have itself
+  bool is_special(int32_t id) const { return special_.contains(id); }
+
+ private:
+  std::vector<std::unique_ptr<AddedToken>> tokens_;
+  Vocabulary beyond_model_;
+  std::unordered_set<int32_t> special_;
+  TokenSearch raw_, normalized_;
+};
+
+}  // namespace hone::data

@@ -1,0 +1,271 @@
+#include "data/tokenizer/bpe.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <mutex>
+
+#include "data/tokenizer/unicode.h"
+#include "kernels/host/text.h"
+
+namespace hone::data {
+
+namespace {
+uint64_t pair_key(int32_t left, int32_t right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
+
+// Lowest rank first, then leftmost: the order in which merges happen.
+struct Later {
+  bool operator()(const Bpe::Scratch::Candidate& a, const Bpe::Scratch::Candidate& b) const {
+    return a.rank != b.rank ? a.rank > b.rank : a.place > b.place;
+  }
+};
+}  // namespace
+
+size_t MergeTable::slot_of(uint64_t key) const {
+  uint64_t mixed = key * 0x9E3779B97F4A7C15u;
+  mixed ^= mixed >> 32;
+  const size_t mask = slots_.size() - 1;
+  size_t slot = size_t(mixed) & mask;
+  while (slots_[slot].key != key && slots_[slot].key != UINT64_MAX) slot = (slot + 1) & mask;
+  return slot;
+}
+void MergeTable::reserve(size_t merges) {
+  size_t size = 16;
+  while (size < 2 * merges) size *= 2;
+  slots_.assign(size, {});
+}
+void MergeTable::set(int32_t left, int32_t right, Merge merge) {
+  const uint64_t key = pair_key(left, right);
+  slots_[slot_of(key)] = {key, merge};
+}
+const MergeTable::Merge* MergeTable::find(int32_t left, int32_t right) const {
+  const Slot& slot = slots_[slot_of(pair_key(left, right))];
+  return slot.key == UINT64_MAX ? nullptr : &slot.merge;
+}
+
+// Remembers what pieces became, in parts with a lock each. When a part is full it takes no more.
+class Bpe::Memory {
+ public:
+  static constexpr size_t kParts = 16, kPiecesInPart = 8192, kLongest = 64;
+  bool recall(std::string_view piece, size_t hash, std::vector<int32_t>& ids) {
+    Part& part = parts_[hash % kParts];
+    const std::lock_guard lock(part.mutex);
+    const auto found = part.pieces.find(piece);
+    if (found == part.pieces.end()) return false;
+    ids.insert(ids.end(), found->second.begin(), found->second.end());
+    return true;
+  }
+  void keep(std::string_view piece, size_t hash, const int32_t* begin, const int32_t* end) {
+    Part& part = parts_[hash % kParts];
+    const std::lock_guard lock(part.mutex);
+    if (part.pieces.size() < kPiecesInPart) part.pieces.emplace(std::string(piece), std::vector<int32_t>(begin, end));
+  }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  struct Part {
+    std::mutex mutex;
+    std::unordered_map<std::string, std::vector<int32_t>, Hash, std::equal_to<>> pieces;
+  };
+  std::array<Part, kParts> parts_;
+};
+
+Bpe::Bpe(const JsonView& model) : memory_(std::make_unique<Memory>()) {
+  const std::string type = model.text_or("type", "BPE");
+  require(type == "BPE", ExitCode::input, model.where(), ": ", model.path(), ".type: expected \"BPE\", got \"",
+          type.substr(0, 60), "\". hone reads BPE tokenizers only; choose a model that has one");
+  if (const auto dropout = model.find("dropout"); dropout && dropout->as_number() != 0) {
+    fail(ExitCode::input, model.where(), ": ", model.path(),
+         ".dropout: expected null, got a number. Merges left out at random cannot be repeated; set it to null");
+  }
+  unknown_ = model.has("unk_token") ? std::optional(model.text("unk_token")) : std::nullopt;
+  prefix_ = model.text_or("continuing_subword_prefix", "");
+  suffix_ = model.text_or("end_of_word_suffix", "");
+  fuse_unknown_ = model.boolean_or("fuse_unk", false);
+  byte_fallback_ = model.boolean_or("byte_fallback", false);
+  whole_pieces_ = model.boolean_or("ignore_merges", false);
+  read_vocabulary(model);
+  read_merges(model);
+}
+Bpe::Bpe(Bpe&&) noexcept = default;
+Bpe::~Bpe() = default;
+
+void Bpe::read_vocabulary(const JsonView& model) {
+  const JsonView entries = model.at("vocab");
+  const Json& vocab = entries.value();
+  if (!vocab.is_object()) entries.wrong("an object of tokens and ids");
+  for (auto entry = vocab.begin(); entry != vocab.end(); ++entry) {
+    const bool whole = entry.value().is_number_unsigned();
+    const uint64_t id = whole ? entry.value().get<uint64_t>() : 0;
+    require(whole && id <= uint64_t(Vocabulary::kLargestId), ExitCode::input, entries.where(), ": ", entries.path(),
+            "[\"", entry.key(), "\"]: expected an id from 0 to ", Vocabulary::kLargestId, ", got ",
+            whole ? std::to_string(id) : "no whole number");
+    require(vocabulary_.add(entry.key(), int32_t(id)), ExitCode::input, entries.where(), ": ", entries.path(), "[\"",
+            entry.key(), "\"]: expected an id of its own, got ", id,
+            ", which another token has. Take tokenizer.json from the model's publisher again");
+  }
+  for (int byte = 0; byte < 256; ++byte) {
+    std::array<char, 8> name{};
+    std::snprintf(name.data(), name.size(), "<0x%02X>", unsigned(byte));
+    byte_ids_[size_t(byte)] = vocabulary_.id(name.data()).value_or(-1);
+  }
+  for (char32_t point = 0; point < character_ids_.size(); ++point) {
+    std::string character;
+    append_utf8(character, point);
+    character_ids_[point] = vocabulary_.id(character).value_or(-1);
+  }
+}
+
+void Bpe::read_merges(const JsonView& model) {
+  const JsonView list = model.at("merges");
+  const Json& merges = list.value();
+  if (!merges.is_array()) list.wrong("a list of merges");
+  merges_.reserve(merges.size());
+  uint32_t rank = 0;
+  for (size_t i = 0; i < merges.size(); ++i) {
+    const Json& merge = merges[i];
+    const auto wrong = [&](const auto&... what) {
+      fail(ExitCode::input, list.where(), ": ", list.path(), "[", i, "]: expected ", what...,
+           ". Take tokenizer.json from the model's publisher again");
+    };
+    std::string_view left, right;
+    if (merge.is_string()) {
+      const std::string_view text = merge.get_ref<const std::string&>();
+      if (text.starts_with("#version")) continue;  // once the head of merges.txt
+      const size_t space = text.find(' ');
+      if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos)
+        wrong("two tokens with one space between, got \"", text, "\"");
+      left = text.substr(0, space), right = text.substr(space + 1);
+    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      left = merge[0].get_ref<const std::string&>(), right = merge[1].get_ref<const std::string&>();
+    } else {
+      wrong("a text \"a b\" or a list [\"a\", \"b\"], got neither");
+    }
+    const auto id = [&](std::string_view token) {
+      const std::optional<int32_t> found = vocabulary_.id(token);
+      if (!found) wrong("tokens of the vocabulary, got \"", token, "\", which is not in it");
+      return *found;
+    };
+    const int32_t left_id = id(left), right_id = id(right);
+    if (!right.starts_with(prefix_)) wrong("a second token that begins with \"", prefix_, "\", got \"", right, "\"");
+    const int32_t joined = id(std::string(left).append(right.substr(prefix_.size())));
+    merges_.set(left_id, right_id, {rank++, joined});
+  }
+}
+
+int32_t Bpe::unknown_id() const {
+  const std::optional<int32_t> id = vocabulary_.id(*unknown_);
+  require(id.has_value(), ExitCode::input, "[tokenizer] model.unk_token \"", *unknown_,
+          "\" is needed for a character that the vocabulary lacks, and is not in the vocabulary itself");
+  return *id;
+}
+
+std::optional<int32_t> Bpe::id_of_character(std::string_view character, bool first, bool last, Scratch& scratch) const {
+  if ((first || prefix_.empty()) && (!last || suffix_.empty())) {
+    if (const char32_t point = code_point_at(character, 0).value; point < character_ids_.size()) {
+      const int32_t id = character_ids_[point];
+      return id < 0 ? std::nullopt : std::optional(id);
+    }
+    return vocabulary_.id(character);
+  }
+  scratch.text.assign(first ? "" : prefix_).append(character).append(last ? suffix_ : "");
+  return vocabulary_.id(scratch.text);
+}
+
+void Bpe::start(std::string_view piece, Scratch& scratch) const {
+  auto& symbols = scratch.symbols;
+  symbols.clear();
+  const auto add = [&](int32_t id) {
+    const int32_t place = int32_t(symbols.size());
+    if (place > 0) symbols.back().after = place;
+    symbols.push_back({id, place - 1, -1, true});
+  };
+  // An unknown character waits for the next known one. Bytes that stand in for a character do not flush it: the library
+  // has them first.
+  std::optional<int32_t> unknown;
+  for (size_t at = 0; at < piece.size();) {
+    const size_t length = code_point_at(piece, at).length;
+    const bool first = at == 0, last = at + length == piece.size();
+    const std::string_view character = piece.substr(at, length);
+    at += length;
+    if (const std::optional<int32_t> id = id_of_character(character, first, last, scratch)) {
+      if (unknown) add(*unknown), unknown.reset();
+      add(*id);
+      continue;
+    }
+    if (byte_fallback_) {
+      const std::string bytes = (first ? "" : prefix_) + std::string(character) + (last ? suffix_ : "");
+      const auto id = [&](char byte) { return byte_ids_[static_cast<unsigned char>(byte)]; };
+      if (std::all_of(bytes.begin(), bytes.end(), [&](char byte) { return id(byte) >= 0; })) {
+        for (const char byte : bytes) add(id(byte));
+        continue;
+      }
+    }
+    if (!unknown_) continue;
+    if (unknown && !fuse_unknown_) add(*unknown);
+    unknown = unknown_id();
+  }
+  if (unknown) add(*unknown);
+}
+
+void Bpe::merge(Scratch& scratch) const {
+  auto& symbols = scratch.symbols;
+  auto& heap = scratch.heap;
+  heap.clear();
+  const auto candidate = [&](int32_t place) -> std::optional<Scratch::Candidate> {
+    const Scratch::Symbol& symbol = symbols[size_t(place)];
+    if (symbol.after < 0) return {};
+    const MergeTable::Merge* merge = merges_.find(symbol.id, symbols[size_t(symbol.after)].id);
+    if (!merge) return {};
+    return Scratch::Candidate{merge->rank, place, merge->id};
+  };
+  const auto offer = [&](int32_t place) {
+    if (const auto found = candidate(place)) {
+      heap.push_back(*found);
+      std::push_heap(heap.begin(), heap.end(), Later());
+    }
+  };
+  for (int32_t place = 0; place + 1 < int32_t(symbols.size()); ++place)
+    if (const auto found = candidate(place)) heap.push_back(*found);
+  std::make_heap(heap.begin(), heap.end(), Later());
+  while (!heap.empty()) {
+    const Scratch::Candidate best = heap.front();
+    std::pop_heap(heap.begin(), heap.end(), Later());
+    heap.pop_back();
+    Scratch::Symbol& symbol = symbols[size_t(best.place)];
+    if (!symbol.alive) continue;
+    const auto now = candidate(best.place);
+    if (!now || now->id != best.id) continue;  // the pair has changed since
+    Scratch::Symbol& right = symbols[size_t(symbol.after)];
+    symbol.id = best.id;
+    symbol.after = right.after;
+    right.alive = false;
+    if (right.after >= 0) symbols[size_t(right.after)].before = best.place;
+    if (symbol.before >= 0) offer(symbol.before);
+    offer(best.place);
+  }
+}
+
+void Bpe::encode(std::string_view piece, std::vector<int32_t>& ids, Scratch& scratch) const {
+  if (whole_pieces_) {
+    if (const std::optional<int32_t> id = vocabulary_.id(piece)) {
+      ids.push_back(*id);
+      return;
+    }
+  }
+  const bool remembered = piece.size() <= Memory::kLongest;
+  const size_t hash = remembered ? std::hash<std::string_view>()(piece) : 0;
+  if (remembered && memory_->recall(piece, hash, ids)) return;
+  require(piece.size() < size_t(INT32_MAX), ExitCode::input,
+          "[tokenizer] a text of 2 GiB or more without a place to split it; split it into shorter rows");
+  const size_t before = ids.size();
+  start(piece, scratch);
+  merge(scratch);
+  for (const Scratch::Symbol& symbol : scratch.symbols)
+    if (symbol.alive) ids.push_back(symbol.id);
+  if (remembered) memory_->keep(piece, hash, ids.data() + before, ids.data() + ids.size());
+}
+
+}  // namespace hone::data

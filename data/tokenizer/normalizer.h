@@ -1,0 +1,26 @@
+// The normalizer of tokenizer.json: how text is changed before it is split.
+//   const Normalizer normalize = read_normalizer(view.at("normalizer"));
+//   NormalizedText text{"ﬁne", true};
+//   normalize(text);                                // {"type": "NFKC"} makes it "fine"
+// Kinds: NFC, NFD, NFKC, NFKD, Lowercase, Strip, Prepend, Replace, Sequence. Others are refused (ExitCode::input).
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "kernels/host/json.h"
+
+namespace hone::data {
+
+struct NormalizedText {
+  std::string text;
+  bool at_start;  // the first byte still stands for the first byte of the whole input (Metaspace's "first" asks for it)
+};
+using Normalizer = std::function<void(NormalizedText&)>;  // const and safe to call from several threads
+
+Normalizer read_normalizer(const JsonView& normalizer);
+
+// For all readers of typed parts: "<where>: <path>.type: expected one of <known>, got "<type>". …"
+[[noreturn]] void fail_unknown_type(const JsonView& part, std::string_view known);
+
+}  // namespace hone::data

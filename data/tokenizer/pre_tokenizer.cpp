@@ -1,0 +1,256 @@
+#include "data/tokenizer/pre_tokenizer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "data/tokenizer/normalizer.h"
+#include "data/tokenizer/unicode.h"
+#include "kernels/host/text.h"
+
+namespace hone::data {
+
+namespace {
+// GPT-2's pattern, which ByteLevel uses of its own accord.
+constexpr auto kByteLevelPattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+enum class Behavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };
+Behavior read_behavior(const JsonView& view) {
+  const std::string& name = view.as_text();
+  if (name == "Removed") return Behavior::removed;
+  if (name == "Isolated") return Behavior::isolated;
+  if (name == "MergedWithPrevious") return Behavior::merged_with_previous;
+  if (name == "MergedWithNext") return Behavior::merged_with_next;
+  if (name == "Contiguous") return Behavior::contiguous;
+  view.wrong("\"Removed\", \"Isolated\", \"MergedWithPrevious\", \"MergedWithNext\" or \"Contiguous\"");
+}
+
+// Fills the matches in a piece, from left to right.
+using Finder = std::function<void(std::string_view piece, std::vector<Range>& matches)>;
+
+struct Part {
+  Range range;
+  bool match;
+};
+
+// What is between and in the matches, in order; inverted, the two change roles.
+void cover(size_t size, const std::vector<Range>& matches, bool invert, std::vector<Part>& parts) {
+  parts.clear();
+  uint32_t at = 0;
+  for (const Range match : matches) {
+    if (match.begin > at) parts.push_back({{at, match.begin}, invert});
+    parts.push_back({match, !invert});
+    at = match.end;
+  }
+  if (at < size) parts.push_back({{at, uint32_t(size)}, invert});
+}
+
+void join(std::vector<Part>& parts, Behavior behavior) {
+  std::vector<Part> joined;
+  bool after_match = false;
+  const auto each = [&](const Part& part, auto extend) {
+    if (part.match && !after_match && !joined.empty()) {
+      extend(joined.back().range, part.range);
+    } else {
+      joined.push_back(part);
+    }
+    after_match = part.match;
+  };
+  if (behavior == Behavior::contiguous) {
+    for (const Part& part : parts) {
+      if (!joined.empty() && joined.back().match == part.match) {
+        joined.back().range.end = part.range.end;
+      } else {
+        joined.push_back(part);
+      }
+    }
+  } else if (behavior == Behavior::merged_with_previous) {
+    for (const Part& part : parts) each(part, [](Range& to, Range add) { to.end = add.end; });
+  } else {
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part)
+      each(*part, [](Range& to, Range add) { to.begin = add.begin; });
+    std::reverse(joined.begin(), joined.end());
+  }
+  parts = std::move(joined);
+}
+
+PreTokenizer split(Finder find, Behavior behavior, bool invert = false) {
+  return [find = std::move(find), behavior, invert](PreTokens& tokens) {
+    std::vector<Range> pieces, matches;
+    std::vector<Part> parts;
+    for (size_t i = 0; i < tokens.pieces.size(); ++i) {
+      const std::string_view piece = tokens.piece(i);
+      matches.clear();
+      find(piece, matches);
+      cover(piece.size(), matches, invert, parts);
+      if (behavior != Behavior::removed && behavior != Behavior::isolated) join(parts, behavior);
+      for (const Part& part : parts) {
+        if ((part.match && behavior == Behavior::removed) || part.range.begin == part.range.end) continue;
+        pieces.push_back({tokens.pieces[i].begin + part.range.begin, tokens.pieces[i].begin + part.range.end});
+      }
+    }
+    tokens.pieces = std::move(pieces);
+  };
+}
+
+Finder each_match(Pattern pattern) {
+  return [pattern = std::move(pattern)](std::string_view piece, std::vector<Range>& matches) {
+    pattern.find(piece, matches);
+  };
+}
+
+// Every code point of a class is a match of its own.
+Finder each_point(std::function<bool(char32_t)> belongs) {
+  return [belongs = std::move(belongs)](std::string_view piece, std::vector<Range>& matches) {
+    for (uint32_t at = 0; at < piece.size();) {
+      const CodePoint point = code_point_at(piece, at);
+      if (belongs(point.value)) matches.push_back({at, at + point.length});
+      at += point.length;
+    }
+  };
+}
+
+// Runs of word characters, and runs of what is neither a word character nor white space.
+void find_words_and_signs(std::string_view piece, std::vector<Range>& matches) {
+  int before = 0;  // white space
+  for (uint32_t at = 0; at < piece.size();) {
+    const CodePoint point = code_point_at(piece, at);
+    const int kind = is_word(point.value) ? 1 : is_white_space(point.value) ? 0 : 2;
+    if (kind != 0 && kind == before) {
+      matches.back().end += point.length;
+    } else if (kind != 0) {
+      matches.push_back({at, at + point.length});
+    }
+    before = kind;
+    at += point.length;
+  }
+}
+
+// Rebuilds the text piece by piece: `edit` returns what a piece becomes, told whether it opens the input.
+template <class Edit>
+void rewrite(PreTokens& tokens, Edit edit) {
+  std::string text;
+  text.reserve(tokens.text.size() + tokens.text.size() / 2);
+  const bool starts = tokens.at_start && !tokens.pieces.empty() && tokens.pieces.front().begin == 0;
+  for (size_t i = 0; i < tokens.pieces.size(); ++i) {
+    const uint32_t begin = uint32_t(text.size());
+    text += edit(tokens.piece(i), starts && i == 0);
+    require(text.size() < UINT32_MAX, ExitCode::input,
+            "[tokenizer] a text of 4 GiB or more; split it into shorter rows");
+    tokens.pieces[i] = {begin, uint32_t(text.size())};
+  }
+  tokens.text = std::move(text);
+  tokens.at_start = starts;
+}
+
+const std::array<std::string, 256>& byte_letters() {
+  static const std::array<std::string, 256> letters = [] {
+    std::array<std::string, 256> made;
+    char32_t next = 0x100;
+    for (char32_t byte = 0; byte < 256; ++byte) {
+      const bool itself = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+      append_utf8(made[byte], itself ? byte : next++);
+    }
+    return made;
+  }();
+  return letters;
+}
+
+PreTokenizer byte_level(const JsonView& view) {
+  const bool prefix = view.at("add_prefix_space").as_boolean();
+  PreTokenizer cut;
+  if (view.boolean_or("use_regex", true))
+    cut = split(each_match(Pattern::regex(kByteLevelPattern, view.where() + ": " + view.path())), Behavior::isolated);
+  return [prefix, cut = std::move(cut)](PreTokens& tokens) {
+    if (prefix) {
+      rewrite(tokens, [](std::string_view piece, bool) {
+        return piece.starts_with(' ') ? std::string(piece) : " " + std::string(piece);
+      });
+    }
+    if (cut) cut(tokens);
+    rewrite(tokens, [](std::string_view piece, bool) { return byte_level_text(piece); });
+  };
+}
+
+PreTokenizer metaspace(const JsonView& view) {
+  const std::string& replacement = view.text("replacement");
+  const bool one = !replacement.empty() && code_point_at(replacement, 0).length == replacement.size();
+  if (!one) view.at("replacement").wrong("one character");
+  std::string scheme = view.text_or("prepend_scheme", "always");
+  if (!view.boolean_or("add_prefix_space", scheme != "never")) scheme = "never";  // how it was once written
+  if (scheme != "always" && scheme != "first" && scheme != "never")
+    view.at("prepend_scheme").wrong("\"always\", \"first\" or \"never\"");
+  PreTokenizer cut;
+  if (view.boolean_or("split", true))
+    cut = split(each_match(Pattern::literal(replacement, view.where())), Behavior::merged_with_next);
+  return [replacement, scheme, cut = std::move(cut)](PreTokens& tokens) {
+    rewrite(tokens, [&](std::string_view piece, bool opens) {
+      std::string text;
+      for (const char c : piece) c == ' ' ? text += replacement : text += c;
+      const bool wanted = scheme == "always" || (scheme == "first" && opens);
+      return wanted && !text.starts_with(replacement) ? replacement + text : text;
+    });
+    if (cut) cut(tokens);
+  };
+}
+}  // namespace
+
+std::string byte_level_text(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char byte : bytes) text += byte_letters()[static_cast<unsigned char>(byte)];
+  return text;
+}
+
+bool bytes_of_byte_level(std::string_view text, std::string& bytes) {
+  static const std::array<int, 0x144> values = [] {
+    std::array<int, 0x144> made;
+    made.fill(-1);
+    for (int byte = 0; byte < 256; ++byte) made[code_point_at(byte_letters()[size_t(byte)], 0).value] = byte;
+    return made;
+  }();
+  const size_t before = bytes.size();
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint point = code_point_at(text, at);
+    if (point.value >= values.size() || values[point.value] < 0) {
+      bytes.resize(before);
+      return false;
+    }
+    bytes += char(values[point.value]);
+    at += point.length;
+  }
+  return true;
+}
+
+PreTokenizer read_pre_tokenizer(const JsonView& view) {
+  const std::string& type = view.text("type");
+  if (type == "ByteLevel") return byte_level(view);
+  if (type == "Metaspace") return metaspace(view);
+  if (type == "Split") {
+    return split(each_match(Pattern::read(view.at("pattern"))), read_behavior(view.at("behavior")),
+                 view.boolean_or("invert", false));
+  }
+  if (type == "Digits")
+    return split(each_point(is_numeric),
+                 view.boolean_or("individual_digits", false) ? Behavior::isolated : Behavior::contiguous);
+  if (type == "Punctuation") {
+    const auto behavior = view.find("behavior");
+    return split(each_point(is_punctuation), behavior ? read_behavior(*behavior) : Behavior::isolated);
+  }
+  if (type == "Whitespace") return split(find_words_and_signs, Behavior::removed, true);
+  if (type == "WhitespaceSplit") return split(each_point(is_white_space), Behavior::removed);
+  if (type == "CharDelimiterSplit")
+    return split(each_match(Pattern::literal(view.text("delimiter"), view.where() + ": " + view.path() + ".delimiter")),
+                 Behavior::removed);
+  if (type == "Sequence") {
+    std::vector<PreTokenizer> parts;
+    for (const JsonView& part : view.at("pretokenizers").items()) parts.push_back(read_pre_tokenizer(part));
+    return [parts = std::move(parts)](PreTokens& tokens) {
+      for (const PreTokenizer& part : parts) part(tokens);
+    };
+  }
+  fail_unknown_type(
+      view,
+      "ByteLevel, Split, Metaspace, Digits, Whitespace, WhitespaceSplit, Punctuation, CharDelimiterSplit, Sequence");
+}
+
+}  // namespace hone::data

@@ -1,0 +1,172 @@
+#include "data/tokenizer/tokenizer.h"
+
+#include <algorithm>
+
+#include "data/tokenizer/added_tokens.h"
+#include "data/tokenizer/bpe.h"
+#include "data/tokenizer/decoder.h"
+#include "data/tokenizer/normalizer.h"
+#include "data/tokenizer/post_processor.h"
+#include "data/tokenizer/pre_tokenizer.h"
+#include "kernels/host/hash.h"
+#include "kernels/host/json.h"
+#include "kernels/host/text.h"
+
+namespace hone::data {
+
+namespace {
+constexpr size_t kLargestFile = size_t(64) << 20, kLongestText = size_t(256) << 20;
+
+Json parsed(const std::string& text, const std::string& where) {
+  return parse_json(text, where, {.bytes = kLargestFile, .depth = 32});
+}
+
+std::optional<Json> read_beside(const fs::path& file, const char* name) {
+  const fs::path path = file.parent_path() / name;
+  if (!fs::exists(path)) return {};
+  return read_json(path, {.bytes = kLargestFile});
+}
+}  // namespace
+
+struct Tokenizer::Parts {
+  // The members' order matters: each constructor needs those before it.
+  Parts(const JsonView& file, std::string bytes_hash)
+      : hash(std::move(bytes_hash)),
+        bpe(file.at("model")),
+        normalizer(file.has("normalizer") ? read_normalizer(file.at("normalizer")) : Normalizer()),
+        pre_tokenizer(file.has("pre_tokenizer") ? read_pre_tokenizer(file.at("pre_tokenizer")) : PreTokenizer()),
+        decoder(file.has("decoder") ? read_decoder(file.at("decoder")) : Decoder()),
+        around(file.has("post_processor") ? read_post_processor(file.at("post_processor")) : Surroundings()),
+        added(file, bpe.vocabulary(), normalizer) {}
+
+  std::optional<int32_t> id(std::string_view token) const {
+    const std::optional<int32_t> beyond = added.beyond_model().id(token);
+    return beyond ? beyond : bpe.vocabulary().id(token);
+  }
+  const std::string* token(int32_t id) const {
+    const std::string* own = bpe.vocabulary().token(id);
+    return own ? own : added.beyond_model().token(id);
+  }
+  void encode_piece(PreTokens tokens, std::vector<int32_t>& ids, Bpe::Scratch& scratch) const {
+    if (pre_tokenizer) pre_tokenizer(tokens);
+    for (size_t i = 0; i < tokens.pieces.size(); ++i) bpe.encode(tokens.piece(i), ids, scratch);
+  }
+
+  std::string hash;
+  Bpe bpe;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  Decoder decoder;
+  Surroundings around;
+  AddedTokens added;
+  std::optional<int32_t> bos, eos;
+};
+
+namespace {
+// The id of "bos_token" or "eos_token": the configuration of the tokenizer first, then those of the model.
+std::optional<int32_t> named_token(const fs::path& file, const std::string& name, const auto& id_of) {
+  if (const std::optional<Json> config = read_beside(file, "tokenizer_config.json"); config && config->is_object()) {
+    if (const auto entry = config->find(name); entry != config->end()) {
+      if (entry->is_null()) return {};
+      const JsonView view(*entry, (file.parent_path() / "tokenizer_config.json").string(), name);
+      const std::string& token = entry->is_object() ? view.text("content") : view.as_text();
+      const std::optional<int32_t> id = id_of(token);
+      require(id.has_value(), ExitCode::input, view.where(), ": ", name, ": expected a token of tokenizer.json, got \"",
+              token, "\". Add it to tokenizer.json, or correct ", name);
+      return id;
+    }
+  }
+  for (const char* config_name : {"generation_config.json", "config.json"}) {
+    const std::optional<Json> config = read_beside(file, config_name);
+    if (!config || !config->is_object()) continue;
+    const JsonView view(*config, (file.parent_path() / config_name).string());
+    const auto entry = view.find(name + "_id");
+    if (!entry) continue;
+    if (!entry->value().is_array()) return int32_t(entry->as_integer(0, Vocabulary::kLargestId));
+    if (const auto ids = entry->items(); !ids.empty()) return int32_t(ids[0].as_integer(0, Vocabulary::kLargestId));
+  }
+  return {};
+}
+}  // namespace
+
+Tokenizer Tokenizer::load(const fs::path& folder_or_file) {
+  const fs::path path = fs::is_directory(folder_or_file) ? folder_or_file / "tokenizer.json" : folder_or_file;
+  const std::string text = read_text(path, kLargestFile);
+  const Json json = parsed(text, path.string());
+  const JsonView file(json, path.string());
+  const std::string version = file.text_or("version", "1.0");
+  require(version == "1.0", ExitCode::input, path.string(), ": version: expected \"1.0\", got \"",
+          version.substr(0, 60), "\". Save it again with a current Hugging Face tokenizers library");
+  const auto parts = std::make_shared<Parts>(file, xxh3_of(text));
+  const auto id_of = [&](std::string_view token) { return parts->id(token); };
+  parts->bos = named_token(path, "bos_token", id_of);
+  parts->eos = named_token(path, "eos_token", id_of);
+  return Tokenizer(parts);
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
+  require(text.size() <= kLongestText, ExitCode::input, "[tokenizer] expected a text of at most ",
+          bytes_text(kLongestText), ", got ", bytes_text(text.size()), ". Split it into shorter rows");
+  require(valid_utf8(text), ExitCode::input,
+          "[tokenizer] expected a text in UTF-8, got other bytes. Convert the text to UTF-8");
+  const bool parse = special == SpecialTokens::parse;
+  std::vector<int32_t> ids;
+  Bpe::Scratch scratch;
+  for (const TokenSearch::Part& raw : parts_->added.raw().split(text, parse)) {
+    if (raw.token) {
+      ids.push_back(raw.token->id);
+      continue;
+    }
+    NormalizedText piece{std::string(text.substr(raw.range.begin, raw.range.end - raw.range.begin)),
+                         raw.range.begin == 0};
+    if (parts_->normalizer) parts_->normalizer(piece);
+    require(piece.text.size() < UINT32_MAX / 2, ExitCode::input, "[tokenizer] a text grew to ",
+            bytes_text(piece.text.size()), " when it was normalised. Split it into shorter rows");
+    if (parts_->added.normalized().empty()) {
+      parts_->encode_piece(PreTokens(std::move(piece.text), piece.at_start), ids, scratch);
+      continue;
+    }
+    for (const TokenSearch::Part& part : parts_->added.normalized().split(piece.text, parse)) {
+      if (part.token) {
+        ids.push_back(part.token->id);
+      } else {
+        const bool starts = piece.at_start && part.range.begin == 0;
+        parts_->encode_piece(PreTokens(piece.text.substr(part.range.begin, part.range.end - part.range.begin), starts),
+                             ids, scratch);
+      }
+    }
+  }
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  std::vector<std::string> tokens;
+  for (const int32_t id : ids) {
+    const std::string* token = parts_->token(id);
+    if (token && !(skip_special && is_special(id))) tokens.push_back(*token);
+  }
+  if (parts_->decoder) parts_->decoder(tokens);
+  std::string text;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0 && !parts_->decoder) text += ' ';  // without a decoder, tokens are words
+    text += tokens[i];
+  }
+  return text;
+}
+
+std::vector<int32_t> Tokenizer::prefix() const { return parts_->around.prefix; }
+std::vector<int32_t> Tokenizer::suffix() const { return parts_->around.suffix; }
+std::optional<int32_t> Tokenizer::id(std::string_view token) const { return parts_->id(token); }
+std::string Tokenizer::token(int32_t id) const {
+  const std::string* token = parts_->token(id);
+  return token ? *token : std::string();
+}
+std::optional<int32_t> Tokenizer::bos() const { return parts_->bos; }
+std::optional<int32_t> Tokenizer::eos() const { return parts_->eos; }
+bool Tokenizer::is_special(int32_t id) const { return parts_->added.is_special(id); }
+int64_t Tokenizer::vocabulary() const {
+  return std::max(parts_->bpe.vocabulary().largest_id(), parts_->added.beyond_model().largest_id()) + 1;
+}
+const std::string& Tokenizer::hash() const { return parts_->hash; }
+
+}  // namespace hone::data

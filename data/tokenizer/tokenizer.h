@@ -1,0 +1,55 @@
+// Text to ids and back, as the Hugging Face tokenizers library does it from a tokenizer.json.
+//   const Tokenizer tokenizer = Tokenizer::load("models/qwen2.5");
+//   const std::vector<int32_t> ids = tokenizer.encode("Hello<|im_end|>");
+//   tokenizer.decode(ids);                          // "Hello<|im_end|>"
+// Reads BPE models (byte-level and byte fall-back). All const functions may be called from several threads.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/host/file.h"
+
+namespace hone::data {
+
+// parse: strings of special tokens become their ids; text: they are ordinary text, as the library has it with
+// encode_special_tokens (added tokens that are not special are still found).
+enum class SpecialTokens { parse, text };
+
+class Tokenizer {
+ public:
+  // tokenizer.json itself, or the model folder that holds it. tokenizer_config.json, generation_config.json and
+  // config.json beside it are read for bos() and eos() where they are. At most 64 MiB. Errors (ExitCode::input): what
+  // is not there, broken, or of a kind that hone does not know.
+  static Tokenizer load(const fs::path& folder_or_file);
+
+  // No start or end token is added. The text is valid UTF-8 (else an error, ExitCode::input) of at most 256 MiB.
+  std::vector<int32_t> encode(std::string_view text, SpecialTokens special = SpecialTokens::parse) const;
+  // As the library's decode(ids, skip_special_tokens=skip_special). Ids without a token are left out.
+  std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
+
+  // What the post-processor adds before and after one sequence with add_special_tokens=True.
+  std::vector<int32_t> prefix() const;
+  std::vector<int32_t> suffix() const;
+
+  std::optional<int32_t> id(std::string_view token) const;
+  std::string token(int32_t id) const;  // empty where there is none
+  // From tokenizer_config.json (where null there: none), else from the ids of generation_config.json or config.json
+  // (the first, of a list).
+  std::optional<int32_t> bos() const;
+  std::optional<int32_t> eos() const;
+  bool is_special(int32_t id) const;
+  int64_t vocabulary() const;       // largest id + 1
+  const std::string& hash() const;  // xxh3 of tokenizer.json's bytes, 32 digits
+
+ private:
+  struct Parts;
+  explicit Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
+  std::shared_ptr<const Parts> parts_;
+};
+
+}  // namespace hone::data

@@ -1,4 +1,6 @@
-// Work on one device, in order. A cpu stream has done the work when the call returns.
+// Work on one device, in order. A cpu stream has done the work when the call returns; a cuda stream has queued it, and
+// Tensor::to_host waits for it.
+//   Stream stream = Stream::cpu(threads);   // or Stream::cuda(0), Stream::meta(DeviceType::cuda)
 #pragma once
 #include <algorithm>
 #include <memory>
@@ -12,6 +14,8 @@ namespace hone {
 class Stream {
  public:
   static Stream cpu(int threads = 1);
+  // On NVIDIA device `index`. Error (ExitCode::gpu) where this build or this machine has none, with the reason.
+  static Stream cuda(int index = 0);
   static Stream meta(DeviceType planned_for = DeviceType::cpu);
 
   Device device() const { return device_; }
@@ -19,7 +23,12 @@ class Stream {
   DeviceType target() const { return target_; }
   const std::shared_ptr<Allocator>& allocator() const { return allocator_; }
 
-  // body(begin, end) over [0, count) in chunks of `grain`; the chunks never depend on the number of threads.
+  // The device's own name of this queue of work (a cudaStream_t), which kernels/core/cuda asks for; null on cpu and
+  // meta.
+  void* native() const { return native_.get(); }
+
+  // For cpu kernels: body(begin, end) over [0, count) in chunks of `grain`; the chunks never depend on the number of
+  // threads.
   template <class F>
   void parallel(int64_t count, int64_t grain, F&& body) {
     pool_->run((count + grain - 1) / grain,
@@ -27,15 +36,18 @@ class Stream {
   }
 
  private:
-  Stream(Device device, DeviceType target, std::shared_ptr<Allocator> allocator, int threads)
+  Stream(Device device, DeviceType target, std::shared_ptr<Allocator> allocator, int threads,
+         std::shared_ptr<void> native = {})
       : device_(device),
         target_(target),
         allocator_(std::move(allocator)),
-        pool_(std::make_unique<ThreadPool>(threads)) {}
+        pool_(std::make_unique<ThreadPool>(threads)),
+        native_(std::move(native)) {}
   Device device_;
   DeviceType target_;
   std::shared_ptr<Allocator> allocator_;
   std::unique_ptr<ThreadPool> pool_;
+  std::shared_ptr<void> native_;
 };
 
 inline Stream Stream::cpu(int threads) {

@@ -9,17 +9,21 @@ namespace cpu {
 void rms_norm(Stream&, Tensor&, Tensor&, const Tensor&, const Tensor&, double);
 void residual_rms_norm(Stream&, Tensor&, Tensor&, Tensor&, const Tensor&, const Tensor&, const Tensor&, double);
 void rms_norm_apply(Stream&, Tensor&, const Tensor&, const Tensor&, const Tensor&);
-void rms_norm_backward(Stream&, Tensor*, Tensor*, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                       const Tensor*);
+void rms_norm_input_gradient(Stream&, Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                             const Tensor*);
+void rms_norm_weight_gradient(Stream&, Tensor&, Tensor& partial, const Tensor&, const Tensor&, const Tensor&);
 }  // namespace cpu
 namespace cuda {
 decltype(cpu::rms_norm) rms_norm;
 decltype(cpu::residual_rms_norm) residual_rms_norm;
 decltype(cpu::rms_norm_apply) rms_norm_apply;
-decltype(cpu::rms_norm_backward) rms_norm_backward;
+decltype(cpu::rms_norm_input_gradient) rms_norm_input_gradient;
+decltype(cpu::rms_norm_weight_gradient) rms_norm_weight_gradient;
 }  // namespace cuda
 
 namespace {
+constexpr int64_t kRowsPerSum = 32;  // fixed, so that the bits depend on nothing but the shape
+
 Check checked(const char* op, Stream& stream, const Tensor& y, const Tensor& x, const Tensor& inv_rms,
               const Tensor& weight) {
   const Check check(op, stream);
@@ -54,7 +58,14 @@ void rms_norm_backward(Stream& stream, Tensor* dx, Tensor* dweight, const Tensor
   check("dx", dx, x.shape(), x.dtype());
   check("dweight", dweight, weight.shape(), x.dtype());
   check("dx_add", dx_add, x.shape(), x.dtype());
-  run_on<&cpu::rms_norm_backward, &cuda::rms_norm_backward>(stream, dx, dweight, dy, x, inv_rms, weight, dx_add);
+  if (dweight) {
+    Tensor partial;  // one row of sums a chunk of rows: cuda's blocks share the rows, cpu's threads share the columns
+    if (stream.target() == DeviceType::cuda)
+      partial = Tensor(stream, {(x.rows() + kRowsPerSum - 1) / kRowsPerSum, x.width()}, x.dtype());
+    run_on<&cpu::rms_norm_weight_gradient, &cuda::rms_norm_weight_gradient>(stream, *dweight, partial, dy, x, inv_rms);
+  }
+  if (dx)
+    run_on<&cpu::rms_norm_input_gradient, &cuda::rms_norm_input_gradient>(stream, *dx, dy, x, inv_rms, weight, dx_add);
 }
 
 }  // namespace hone::kernels

@@ -12,7 +12,7 @@ void residual_rms_norm(Stream&, Tensor& sum, Tensor& y, Tensor& inv_rms, const T
 // y again from a kept inv_rms: bit for bit the forward's.
 void rms_norm_apply(Stream&, Tensor& y, const Tensor& x, const Tensor& inv_rms, const Tensor& weight);
 // Overwrites dx with the gradient of x, plus `dx_add` where given (may be dx itself); adds to dweight. Either may be
-// null.
+// null. Sums over rows and columns have a fixed order on each device: the same input gives the same bits.
 void rms_norm_backward(Stream&, Tensor* dx, Tensor* dweight, const Tensor& dy, const Tensor& x, const Tensor& inv_rms,
                        const Tensor& weight, const Tensor* dx_add = nullptr);
 

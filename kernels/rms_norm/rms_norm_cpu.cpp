@@ -60,31 +60,36 @@ void rms_norm_apply(Stream& stream, Tensor& y, const Tensor& x, const Tensor& in
 }
 
 // dx = inv_rms * (dy * weight - x * inv_rms² * mean(dy * weight * x))
-void rms_norm_backward(Stream& stream, Tensor* dx, Tensor* dweight, const Tensor& dy, const Tensor& x,
-                       const Tensor& inv_rms, const Tensor& weight, const Tensor* dx_add) {
+void rms_norm_input_gradient(Stream& stream, Tensor& dx, const Tensor& dy, const Tensor& x, const Tensor& inv_rms,
+                             const Tensor& weight, const Tensor* dx_add) {
+  visit_float(x.dtype(), [&]<class T>() {
+    const Rows<T> to = dx.as_rows<T>();
+    const Rows<const T> g = dy.as_rows<T>(), from = x.as_rows<T>();
+    const Rows<const T> more = dx_add ? dx_add->as_rows<T>() : Rows<const T>{};
+    const T *const inverse = inv_rms.data<T>(), *const w = weight.data<T>();
+    stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        double dot = 0;
+        for (int64_t i = 0; i < to.width; ++i) dot += double(g[r][i]) * double(w[i]) * double(from[r][i]);
+        const T scale = inverse[r], pull = T(dot / double(to.width)) * scale * scale;
+        for (int64_t i = 0; i < to.width; ++i)
+          to[r][i] = scale * (g[r][i] * w[i] - from[r][i] * pull) + (dx_add ? more[r][i] : T(0));
+      }
+    });
+  });
+}
+
+// Threads share the columns: each sums its rows in order.
+void rms_norm_weight_gradient(Stream& stream, Tensor& dweight, Tensor&, const Tensor& dy, const Tensor& x,
+                              const Tensor& inv_rms) {
   visit_float(x.dtype(), [&]<class T>() {
     const Rows<const T> g = dy.as_rows<T>(), from = x.as_rows<T>();
-    const T *const inverse = inv_rms.data<T>(), *const w = weight.data<T>();
-    if (dx) {
-      const Rows<T> to = dx->as_rows<T>();
-      const Rows<const T> more = dx_add ? dx_add->as_rows<T>() : Rows<const T>{};
-      stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r) {
-          double dot = 0;
-          for (int64_t i = 0; i < to.width; ++i) dot += double(g[r][i]) * double(w[i]) * double(from[r][i]);
-          const T scale = inverse[r], pull = T(dot / double(to.width)) * scale * scale;
-          for (int64_t i = 0; i < to.width; ++i)
-            to[r][i] = scale * (g[r][i] * w[i] - from[r][i] * pull) + (dx_add ? more[r][i] : T(0));
-        }
-      });
-    }
-    if (dweight) {  // threads share the columns: each sums its rows in order
-      T* const dw = dweight->data<T>();
-      stream.parallel(from.width, 64, [&](int64_t begin, int64_t end) {
-        for (int64_t r = 0; r < from.count; ++r)
-          for (int64_t i = begin; i < end; ++i) dw[i] += g[r][i] * from[r][i] * inverse[r];
-      });
-    }
+    const T* const inverse = inv_rms.data<T>();
+    T* const dw = dweight.data<T>();
+    stream.parallel(from.width, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t r = 0; r < from.count; ++r)
+        for (int64_t i = begin; i < end; ++i) dw[i] += g[r][i] * from[r][i] * inverse[r];
+    });
   });
 }
 

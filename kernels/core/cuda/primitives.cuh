@@ -1,0 +1,76 @@
+// What kernels are made of: reductions in a fixed order, aligned vectors. The same source runs on a GPU and in the
+// emulated build.
+#pragma once
+#include <cstdint>
+
+#include "kernels/core/cuda/ptx.cuh"
+#include "kernels/core/cuda/shared.cuh"
+
+namespace hone::kernels::cuda {
+
+inline constexpr unsigned kAllLanes = 0xffffffffu;
+
+// The sum over the warp, in every lane; always the same tree, so always the same bits. The whole warp calls it.
+template <class T>
+__device__ __forceinline__ T warp_sum(T v) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(kAllLanes, v, offset);
+  return v;
+}
+
+// The sum over the block of `threads` threads, in every thread. `partial` is shared memory for one T a warp, and may be
+// used again right after. The whole block calls it.
+template <int threads, class T>
+__device__ __forceinline__ T block_sum(T v, T* partial) {
+  v = warp_sum(v);
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = v;
+  __syncthreads();
+  T total = 0;
+#pragma unroll
+  for (int i = 0; i < threads / 32; ++i) total += partial[i];
+  __syncthreads();
+  return total;
+}
+
+// `count` neighbouring elements that are loaded and stored as one; the address is a multiple of their size.
+template <class T, int count>
+struct alignas(sizeof(T) * count) Vector {
+  T value[count];
+};
+template <int count, class T>
+__device__ __forceinline__ Vector<T, count> load_vector(const T* p) {
+  return *reinterpret_cast<const Vector<T, count>*>(p);
+}
+template <class T, int count>
+__device__ __forceinline__ void store_vector(T* p, const Vector<T, count>& v) {
+  *reinterpret_cast<Vector<T, count>*>(p) = v;
+}
+
+// How many elements of T a kernel may load at once: those of 16 bytes where every address and the width allow it,
+// else 1. Host code: template <class… > launches kernel<T, 16 / sizeof(T)> or kernel<T, 1>.
+template <class T>
+bool rows_are_aligned(int64_t width, int64_t stride, const T* first) {
+  constexpr int64_t kCount = 16 / sizeof(T);
+  return width % kCount == 0 && stride % kCount == 0 && reinterpret_cast<std::uintptr_t>(first) % 16 == 0;
+}
+
+// Eight bfloat16 of one 16-byte load, as float.
+struct Bf16x8 {
+  float value[8];
+};
+__device__ __forceinline__ Bf16x8 unpack(uint4 v) {
+  Bf16x8 r;
+  const uint32_t word[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    r.value[2 * i] = __uint_as_float(word[i] << 16);
+    r.value[2 * i + 1] = __uint_as_float(word[i] & 0xffff0000u);
+  }
+  return r;
+}
+__device__ __forceinline__ uint4 pack(const Bf16x8& v) {
+  return make_uint4(pack_bf16(v.value[0], v.value[1]), pack_bf16(v.value[2], v.value[3]),
+                    pack_bf16(v.value[4], v.value[5]), pack_bf16(v.value[6], v.value[7]));
+}
+
+}  // namespace hone::kernels::cuda

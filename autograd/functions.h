@@ -19,8 +19,12 @@ struct Rotated {
   Var q, k;
 };
 
+// What a kernel multiplies by: the weight's value, whether it is a parameter or quantised.
+kernels::LinearWeight operand(const Weight&);
+
 Var add(Tape&, const Var& a, const Var& b);
-Var embedding(Tape&, const Tensor& tokens, const Var& table);
+Var embedding(Tape&, const Tensor& tokens, const Var& table,
+              DType);  // in the type to compute in; the table may be bfloat16
 Var linear(Tape&, const Var& x, const Weight& weight, const ParameterPtr& bias = {});  // bias (out) or null
 // Base and adapter path. `dropped` is x after the adapter's dropout, x itself without.
 Var lora_linear(Tape&, const Var& x, const Var& dropped, const Weight& weight, const ParameterPtr& bias,

@@ -5,17 +5,16 @@
 
 namespace hone::autograd {
 
+kernels::LinearWeight operand(const Weight& weight) {
+  if (const ParameterPtr* const parameter = std::get_if<ParameterPtr>(&weight)) return (*parameter)->value;
+  return std::get<QuantizedTensor>(weight);
+}
+
 namespace {
-// What the kernel multiplies by, and the weight as an input of the tape: a quantised weight has no Var form, it is an
-// empty constant.
-struct Operand {
-  kernels::LinearWeight value;
-  Var var;
-};
-Operand operand(Tape& tape, const Weight& weight) {
-  if (const ParameterPtr* parameter = std::get_if<ParameterPtr>(&weight))
-    return {(*parameter)->value, tape.parameter(*parameter)};
-  return {std::get<QuantizedTensor>(weight), tape.constant({})};
+// A weight as an input of the tape: wanted when trainable. A quantised weight has no Var form: an empty constant.
+Var weight_var(Tape& tape, const Weight& weight) {
+  const ParameterPtr* const parameter = std::get_if<ParameterPtr>(&weight);
+  return parameter ? tape.parameter(*parameter) : tape.constant({});
 }
 Var bias_var(Tape& tape, const ParameterPtr& bias) { return bias ? tape.parameter(bias) : tape.constant({}); }
 
@@ -36,12 +35,13 @@ void bias_gradient(GradSink& grads, const Slot& bias, const Tensor& dy) {
 }  // namespace
 
 Var linear(Tape& tape, const Var& x, const Weight& weight, const ParameterPtr& bias) {
-  const Operand w = operand(tape, weight);
+  const kernels::LinearWeight value = operand(weight);
+  const Var w = weight_var(tape, weight);
   const Var b = bias_var(tape, bias);
-  Tensor y = product(tape.stream(), x.value(), w.value, bias);
-  return tape.record("linear", y, {x, w.var, b},
-                     [value = w.value, x_saved = tape.save(x, w.var.wanted()), x = x.slot(), w = w.var.slot(),
-                      b = b.slot()](std::span<Tensor> dys, GradSink& grads) {
+  Tensor y = product(tape.stream(), x.value(), value, bias);
+  return tape.record("linear", y, {x, w, b},
+                     [value, x_saved = tape.save(x, w.wanted()), x = x.slot(), w = w.slot(), b = b.slot()](
+                         std::span<Tensor> dys, GradSink& grads) {
                        Stream& stream = grads.stream();
                        bias_gradient(grads, b, dys[0]);
                        if (w.wanted())
@@ -53,17 +53,18 @@ Var linear(Tape& tape, const Var& x, const Weight& weight, const ParameterPtr& b
 Var lora_linear(Tape& tape, const Var& x, const Var& dropped, const Weight& weight, const ParameterPtr& bias,
                 const LoraPair& lora) {
   Stream& stream = tape.stream();
-  const Operand w = operand(tape, weight);
+  const kernels::LinearWeight value = operand(weight);
+  const Var w = weight_var(tape, weight);
   const Var b = bias_var(tape, bias), lora_a = tape.parameter(lora.a), lora_b = tape.parameter(lora.b);
-  Tensor y = product(stream, x.value(), w.value, bias);
+  Tensor y = product(stream, x.value(), value, bias);
   Tensor low(stream, {x.value().rows(), lora_a.value().rows()}, x.value().dtype());  // x aᵀ, kept: the rank is small
   kernels::linear(stream, low, dropped.value(), lora_a.value());
   kernels::linear(stream, y, low, lora_b.value(), 1, lora.scale);
   return tape.record(
-      "lora_linear", y, {x, dropped, w.var, b, lora_a, lora_b},
-      [value = w.value, lora, low, x_saved = tape.save(x, w.var.wanted()),
-       dropped_saved = tape.save(dropped, lora_a.wanted()), x = x.slot(), dropped = dropped.slot(), w = w.var.slot(),
-       b = b.slot(), lora_a = lora_a.slot(), lora_b = lora_b.slot()](std::span<Tensor> dys, GradSink& grads) {
+      "lora_linear", y, {x, dropped, w, b, lora_a, lora_b},
+      [value, lora, low, x_saved = tape.save(x, w.wanted()), dropped_saved = tape.save(dropped, lora_a.wanted()),
+       x = x.slot(), dropped = dropped.slot(), w = w.slot(), b = b.slot(), lora_a = lora_a.slot(),
+       lora_b = lora_b.slot()](std::span<Tensor> dys, GradSink& grads) {
         Stream& stream = grads.stream();
         const Tensor& dy = dys[0];
         bias_gradient(grads, b, dy);

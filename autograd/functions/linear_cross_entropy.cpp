@@ -8,8 +8,7 @@ namespace hone::autograd {
 Var linear_cross_entropy(Tape& tape, const Var& h, const Weight& weight, const Targets& targets, int64_t chunk) {
   Stream& stream = tape.stream();
   const ParameterPtr* const parameter = std::get_if<ParameterPtr>(&weight);
-  const kernels::LinearWeight value =
-      parameter ? kernels::LinearWeight((*parameter)->value) : std::get<QuantizedTensor>(weight);
+  const kernels::LinearWeight value = operand(weight);
   const Var w = parameter ? tape.parameter(*parameter) : tape.constant({});
   Tensor loss(stream, {1}, h.value().dtype()), losses(stream, {targets.count}, h.value().dtype());
   Tensor log_sum_exp(stream, {targets.count}, h.value().dtype());

@@ -92,7 +92,9 @@ class Child {
 };
 }  // namespace
 
-Outcome run_hone(const std::vector<std::string>& arguments, const std::string& input) { return Child(arguments, input).finish(); }
+Outcome run_hone(const std::vector<std::string>& arguments, const std::string& input) {
+  return Child(arguments, input).finish();
+}
 
 Outcome run_hone_and_kill(const std::vector<std::string>& arguments, const Kill& kill) {
   Child child(arguments, {});
@@ -101,7 +103,8 @@ Outcome run_hone_and_kill(const std::vector<std::string>& arguments, const Kill&
     while (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < kill.seconds) {
       if (!kill.file.empty() && fs::exists(kill.file)) break;
       siginfo_t info{};
-      if (::waitid(P_PID, id_t(child.pid()), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child.pid()) return;
+      if (::waitid(P_PID, id_t(child.pid()), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child.pid())
+        return;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     ::kill(child.pid(), kill.signal);

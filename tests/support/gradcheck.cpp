@@ -18,15 +18,18 @@ Tensor random_tensor(Stream& stream, Shape shape, uint64_t seed, DType dtype) {
   return Tensor::from(stream, shape, values);
 }
 
-ParameterPtr random_parameter(Stream& stream, std::string name, Shape shape, uint64_t seed, bool trainable, DType dtype) {
-  return std::make_shared<autograd::Parameter>(autograd::Parameter{std::move(name), random_tensor(stream, shape, seed, dtype), {}, trainable, true});
+ParameterPtr random_parameter(Stream& stream, std::string name, Shape shape, uint64_t seed, bool trainable,
+                              DType dtype) {
+  return std::make_shared<autograd::Parameter>(
+      autograd::Parameter{std::move(name), random_tensor(stream, shape, seed, dtype), {}, trainable, true});
 }
 
 namespace {
 // sum over outputs of <output, cotangent>; the tape's outputs are wanted only when the gradient is asked for
 std::vector<Tensor> cotangents(Stream& stream, const std::vector<Var>& outputs) {
   std::vector<Tensor> seeds;
-  for (size_t i = 0; i < outputs.size(); ++i) seeds.push_back(random_tensor(stream, outputs[i].value().shape(), 1000 + i));
+  for (size_t i = 0; i < outputs.size(); ++i)
+    seeds.push_back(random_tensor(stream, outputs[i].value().shape(), 1000 + i));
   return seeds;
 }
 double objective(Stream& stream, const Function& function, const std::vector<Tensor>& leaves) {
@@ -44,7 +47,8 @@ double objective(Stream& stream, const Function& function, const std::vector<Ten
 }
 }  // namespace
 
-double gradient_error(Stream& stream, const Function& function, const std::vector<Tensor>& leaves, const std::vector<ParameterPtr>& parameters) {
+double gradient_error(Stream& stream, const Function& function, const std::vector<Tensor>& leaves,
+                      const std::vector<ParameterPtr>& parameters) {
   for (const ParameterPtr& p : parameters) {
     p->grad = Tensor(stream, p->value.shape(), p->value.dtype());
     kernels::fill(stream, p->grad, 1);

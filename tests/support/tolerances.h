@@ -9,7 +9,8 @@
 
 namespace hone::test {
 
-// Central differences with step 1e-5 in float64: truncation 1e-10, rounding 1e-16 / 1e-5 = 1e-11, times the size of an objective.
+// Central differences with step 1e-5 in float64: truncation 1e-10, rounding 1e-16 / 1e-5 = 1e-11, times the size of an
+// objective.
 inline constexpr double kFiniteDifferences = 2e-8;
 // A float64 kernel beside a float64 reference that sums in another order: some hundreds of roundings.
 inline constexpr double kFloat64 = 1e-12;

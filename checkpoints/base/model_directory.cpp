@@ -1,0 +1,208 @@
+#include "checkpoints/base/model_directory.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "kernels/host/hash.h"
+#include "kernels/host/text.h"
+
+namespace hone::checkpoints {
+
+namespace {
+// A shard is named by its bare file name: an index that points elsewhere is an attack or a mistake.
+void check_shard_name(const std::string& name, const std::string& where) {
+  const bool bare =
+      !name.empty() && name.find_first_of(std::string("/\\\0", 3)) == std::string::npos && name != "." && name != "..";
+  require(bare && name.ends_with(".safetensors"), ExitCode::input, where,
+          ": weight_map: expected the bare name of a .safetensors file in the same folder");
+}
+}  // namespace
+
+ModelDirectory::ModelDirectory(const fs::path& path) : path_(path) {
+  require(fs::exists(path), ExitCode::input, missing_text(path));
+  require(fs::is_directory(path), ExitCode::input, path.string(),
+          ": expected a model directory (config.json, *.safetensors), got a file");
+  config_ = read_json(path / "config.json");
+  require(config_.is_object(), ExitCode::input, (path / "config.json").string(), ": expected an object");
+  const fs::path single = path / "model.safetensors", index = path / "model.safetensors.index.json";
+  if (fs::exists(index)) {
+    open_index(index);
+  } else if (fs::exists(single)) {
+    files_.push_back(std::make_unique<SafetensorsFile>(single));
+    for (const TensorInfo& info : files_[0]->tensors()) places_.emplace(info.name, Place{files_[0].get(), &info});
+  } else {
+    const bool pickled = fs::exists(path / "pytorch_model.bin") || fs::exists(path / "pytorch_model.bin.index.json");
+    require(!pickled, ExitCode::input, path.string(),
+            ": holds pytorch_model.bin only; save the model as safetensors (save_pretrained does)");
+  }
+}
+
+void ModelDirectory::open_index(const fs::path& index) {
+  const Json json = read_json(index);
+  const JsonView map = JsonView(json, index.string()).at("weight_map");
+  std::map<std::string, const SafetensorsFile*> shards;
+  for (const auto& [name, value] : map.members()) {
+    const std::string& shard = value.as_text();
+    check_shard_name(shard, index.string());
+    shards.emplace(shard, nullptr);
+  }
+  require(!shards.empty(), ExitCode::input, index.string(), ": weight_map names no tensor");
+  for (auto& [shard, file] : shards) {
+    files_.push_back(std::make_unique<SafetensorsFile>(path_ / shard));
+    file = files_.back().get();
+    for (const TensorInfo& info : file->tensors()) {
+      const auto listed = map.find(info.name);
+      require(listed && listed->as_text() == shard, ExitCode::input, file->path().string(), ": tensor ", info.name,
+              ": ", listed ? "the index says it is in another shard" : "the index does not list it");
+      places_.emplace(info.name, Place{file, &info});
+    }
+  }
+  for (const auto& [name, value] : map.members())
+    require(places_.contains(name), ExitCode::input, index.string(), ": tensor ", name, " is not in ", value.as_text());
+}
+
+std::vector<std::string> ModelDirectory::names() const {
+  std::vector<std::string> all;
+  for (const auto& [name, place] : places_) all.push_back(name);
+  return all;
+}
+
+const ModelDirectory::Place* ModelDirectory::place(std::string_view name) const {
+  const auto found = places_.find(name);
+  return found == places_.end() ? nullptr : &found->second;
+}
+
+const ModelDirectory::Place& ModelDirectory::at(std::string_view name) const {
+  const Place* const found = place(name);
+  require(has_weights(), ExitCode::input, path_.string(),
+          ": has no weights (model.safetensors); copy them, or set model.weights: random to start from nothing");
+  if (!found) {
+    const auto near = nearest(name, names());
+    fail(ExitCode::input, path_.string(), ": tensor ", name, " is missing", near ? " (nearest: " + *near + ")" : "",
+         "; do config.json and the weights belong together?");
+  }
+  return *found;
+}
+
+void ModelDirectory::read_float32(const std::string& name, int64_t first, std::span<float> into) const {
+  const Place& found = at(name);
+  try {
+    found.file->read_float32(*found.info, first, into);
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    fail(error.code(), text.starts_with(found.file->path().string()) ? "" : found.file->path().string() + ": ", text);
+  }
+}
+
+void ModelDirectory::read_bytes(const std::string& name, uint64_t offset, std::span<std::byte> into) const {
+  const Place& found = at(name);
+  found.file->read(*found.info, offset, into);
+}
+
+namespace {
+constexpr std::string_view kState = ".quant_state.bitsandbytes__";
+// The 16 levels of the format, to tell NF4 from another table; kernels/nf4 has them by their bits.
+constexpr std::array<float, 16> kLevels{-1.0f,
+                                        -0.6961928009986877f,
+                                        -0.5250730514526367f,
+                                        -0.39491748809814453f,
+                                        -0.28444138169288635f,
+                                        -0.18477343022823334f,
+                                        -0.09105003625154495f,
+                                        0.0f,
+                                        0.07958029955625534f,
+                                        0.16093020141124725f,
+                                        0.24611230194568634f,
+                                        0.33791524171829224f,
+                                        0.44070982933044434f,
+                                        0.5626170039176941f,
+                                        0.7229568362236023f,
+                                        1.0f};
+}  // namespace
+
+std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
+  const std::string state_name = weight + std::string(kState) + "nf4";
+  const Place* const state_place = place(state_name);
+  require(!has(weight + std::string(kState) + "fp4"), ExitCode::input, path_.string(), ": ", weight,
+          " is stored as bitsandbytes fp4; supported: nf4, or a checkpoint that is not quantised");
+  if (!state_place) return {};
+  const std::string where = path_.string() + ": " + weight;
+  const auto refuse = [&](bool holds, const auto&... parts) { require(holds, ExitCode::input, where, ": ", parts...); };
+
+  const uint64_t state_bytes = state_place->info->end - state_place->info->begin;
+  refuse(state_place->info->dtype == FileDType::U8 && state_bytes <= 4096, "its quant_state is not a short text");
+  std::string text(state_bytes, '\0');
+  read_bytes(state_name, 0, std::as_writable_bytes(std::span(text)));
+  const Json state = parse_json(text, where + ".quant_state");
+  const JsonView view(state, where + ".quant_state");
+  static const std::set<std::string> known{"absmax",      "quant_map",        "nested_absmax", "nested_quant_map",
+                                           "quant_state", "quant_type",       "blocksize",     "dtype",
+                                           "shape",       "nested_blocksize", "nested_dtype",  "nested_offset"};
+  for (const auto& [key, value] : view.members())
+    refuse(known.contains(key), "unknown key ", key, " in its quant_state");
+  refuse(view.text("quant_type") == "nf4", "expected quant_type nf4, got ", view.text("quant_type"));
+  refuse(view.integer("blocksize") == 64, "expected blocks of 64, got ", view.integer("blocksize"));
+  const std::vector<JsonView> dims = view.at("shape").items();
+  refuse(dims.size() == 2, "expected a matrix, its shape has ", dims.size(), " dimensions");
+
+  Nf4Record record;
+  constexpr int64_t kMost = int64_t(1) << 40;
+  record.rows = dims[0].as_integer(1, kMost), record.width = dims[1].as_integer(1, kMost);
+  int64_t elements = 0;
+  refuse(!__builtin_mul_overflow(record.rows, record.width, &elements) && elements <= kMost, "shape is too large");
+  const int64_t blocks = (elements + 63) / 64, nested_blocks = (blocks + 255) / 256;
+  const Place& codes = at(weight);  // uint8, or the same bytes seen as a wider type (bnb_4bit_quant_storage)
+  const uint64_t code_bytes = codes.info->end - codes.info->begin, wanted = uint64_t((elements + 1) / 2);
+  refuse(code_bytes == wanted, "expected ", wanted, " bytes of codes for (", record.rows, ", ", record.width, "), got ",
+         code_bytes);
+
+  const auto floats = [&](const char* part, int64_t count) {
+    const std::string name = weight + "." + part;
+    refuse(at(name).info->elements() == count && dtype(name) == FileDType::F32, part, ": expected ", count,
+           " values of F32, got ", at(name).info->elements(), " of ", name_of(dtype(name)));
+    std::vector<float> values(static_cast<size_t>(count));
+    read_float32(name, 0, values);
+    return values;
+  };
+  refuse(std::ranges::equal(floats("quant_map", 16), kLevels), "its quant_map is not NF4's");
+  record.nested = has(weight + ".nested_absmax");
+  if (record.nested) {
+    refuse(view.integer("nested_blocksize") == 256, "expected nested blocks of 256, got ",
+           view.integer("nested_blocksize"));
+    const std::string name = weight + ".absmax";
+    refuse(at(name).info->elements() == blocks && dtype(name) == FileDType::U8, "absmax: expected ", blocks,
+           " values of U8, got ", at(name).info->elements(), " of ", name_of(dtype(name)));
+    record.absmax_codes.resize(size_t(blocks));
+    read_bytes(name, 0, std::as_writable_bytes(std::span(record.absmax_codes)));
+    record.nested_absmax = floats("nested_absmax", nested_blocks);
+    record.nested_map = floats("nested_quant_map", 256);
+    record.offset = float(view.number("nested_offset"));
+  } else {
+    record.absmax = floats("absmax", blocks);
+  }
+  record.read_codes = [file = codes.file, info = codes.info](uint64_t offset, std::span<std::byte> into) {
+    file->read(*info, offset, into);
+  };
+  return record;
+}
+
+std::string ModelDirectory::fingerprint() const {
+  Xxh3 hash;
+  hash.add(config_.dump());
+  for (const auto& file : files_) {
+    const InputFile bytes(file->path());
+    hash.add(joined(file->path().filename().string(), '\n', bytes.size(), '\n'));
+    hash.add(file->header());
+    const uint64_t piece = std::min<uint64_t>(bytes.size(), 64 << 10);
+    std::vector<std::byte> buffer(piece);
+    for (const uint64_t at : {8 + file->header().size(), bytes.size() - piece}) {
+      const std::span<std::byte> part(buffer.data(), size_t(std::min<uint64_t>(piece, bytes.size() - at)));
+      bytes.read_at(at, part);
+      hash.add(part);
+    }
+  }
+  return hash.hex();
+}
+
+}  // namespace hone::checkpoints

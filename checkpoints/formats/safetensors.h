@@ -1,0 +1,117 @@
+// safetensors: eight bytes of length, a JSON header, a buffer of tensors (format version of the library's README,
+// 2026-05).
+//   const SafetensorsFile file("model.safetensors");
+//   const TensorInfo& norm = file.at("model.norm.weight");
+//   std::vector<float> values(norm.elements());
+//   file.read_float32(norm, 0, values);
+// The reader trusts nothing: every rule of the format is checked before a byte of a tensor is used, and nothing is
+// allocated from a number in the file alone. Errors carry ExitCode::input and name file and tensor.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/host/file.h"
+
+namespace hone::checkpoints {
+
+// In the writer's order: larger alignment first.
+enum class FileDType {
+  U64,
+  I64,
+  F64,
+  C64,
+  F32,
+  U32,
+  I32,
+  BF16,
+  F16,
+  U16,
+  I16,
+  F8_E5M2FNUZ,
+  F8_E4M3FNUZ,
+  F8_E8M0,
+  F8_E4M3,
+  F8_E5M2,
+  I8,
+  U8,
+  F6_E3M2,
+  F6_E2M3,
+  F4,
+  BOOL
+};
+int64_t bits_of(FileDType);
+std::string_view name_of(FileDType);
+
+struct TensorInfo {
+  std::string name;
+  FileDType dtype = FileDType::F32;
+  std::vector<int64_t> shape;   // empty: a scalar
+  uint64_t begin = 0, end = 0;  // bytes, from the start of the buffer
+  int64_t elements() const;
+};
+std::string shape_text(const std::vector<int64_t>& shape);  // "(2, 3)"
+
+class SafetensorsFile {
+ public:
+  explicit SafetensorsFile(const fs::path& path);
+  const fs::path& path() const { return file_.path(); }
+  const std::vector<TensorInfo>& tensors() const { return tensors_; }  // in the order of the buffer
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const TensorInfo* find(std::string_view name) const;  // null where there is none
+  const TensorInfo& at(std::string_view name) const;    // an error where there is none
+  const std::string& header() const { return header_; }
+
+  // Fills `into` with the tensor's bytes from `offset` on.
+  void read(const TensorInfo&, uint64_t offset, std::span<std::byte> into) const;
+  // Elements first … first + into.size() - 1 of an F32, F16, BF16 or F64 tensor. Not finite values and other types are
+  // errors.
+  void read_float32(const TensorInfo&, int64_t first, std::span<float> into) const;
+
+ private:
+  InputFile file_;
+  std::string header_;
+  uint64_t buffer_ = 0;  // where the tensors begin
+  std::vector<TensorInfo> tensors_;
+  std::map<std::string, std::string> metadata_;
+  std::map<std::string, size_t, std::less<>> index_;
+};
+
+// Widens bytes of an F32, F16, BF16 or F64 tensor. `name` is for errors.
+void widen(FileDType, std::span<const std::byte> bytes, std::span<float> into, std::string_view name);
+uint16_t to_half_bits(float value);  // IEEE binary16, to nearest even
+
+// What a file will hold.
+struct TensorSpec {
+  std::string name;
+  FileDType dtype = FileDType::F32;
+  std::vector<int64_t> shape;
+};
+// Writes as the library does: tensors by alignment, then by name; header padded to 8 bytes. Tensors are put in the
+// order of `order()`, each in as many pieces as is convenient. The file appears under its name at commit().
+class SafetensorsWriter {
+ public:
+  SafetensorsWriter(const fs::path& path, std::vector<TensorSpec> tensors,
+                    const std::map<std::string, std::string>& metadata = {});
+  const std::vector<TensorSpec>& order() const { return tensors_; }
+  void put(std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  std::vector<TensorSpec> tensors_;
+  FileWriter file_;
+  uint64_t expected_ = 0, put_ = 0;
+};
+
+struct HostTensor {
+  std::string name;
+  FileDType dtype = FileDType::F32;
+  std::vector<int64_t> shape;
+  std::vector<std::byte> bytes;
+};
+void write_safetensors(const fs::path& path, const std::vector<HostTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+HostTensor host_tensor(std::string name, std::vector<int64_t> shape, std::span<const float> values);
+
+}  // namespace hone::checkpoints

@@ -1,0 +1,26 @@
+#include "kernels/host/memory.h"
+
+#include <sys/resource.h>
+
+#include <fstream>
+#include <limits>
+#include <string>
+
+namespace hone {
+
+uint64_t available_memory() {
+  std::ifstream lines("/proc/meminfo");
+  for (std::string name; lines >> name;) {
+    uint64_t kibibytes = 0;
+    if (name == "MemAvailable:" && lines >> kibibytes) return kibibytes * 1024;
+    lines.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return 0;
+}
+
+uint64_t peak_resident_memory() {
+  struct rusage usage {};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? uint64_t(usage.ru_maxrss) * 1024 : 0;
+}
+
+}  // namespace hone

@@ -1,0 +1,75 @@
+// Data files read into rows of tokens, in memory.
+//   const Dataset all = Dataset::read({.files = {{"train.jsonl", RowKind::messages}}, .max_length = 4096,
+//                                      .vocabulary = 128256}, &tokenizer, pool);
+//   auto [train, evaluation] = all.split_by_hash(0.02);
+//   print(Receipt(train, &evaluation, {}).text());
+#pragma once
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "data/rows/row_encoder.h"
+#include "kernels/host/file.h"
+#include "kernels/host/thread_pool.h"
+
+namespace hone::data {
+
+struct DataFile {
+  fs::path path;  // JSON lines, a JSON list, or (text) a .txt file: one text as a whole
+  RowKind kind = RowKind::messages;
+};
+
+struct DatasetOptions {
+  std::vector<DataFile> files{};
+  TrainOn train_on = TrainOn::answers;
+  LayoutKind layout = LayoutKind::chatml;
+  int64_t max_length = 0;  // tokens of a row; 0: any length
+  int64_t vocabulary = 0;  // the model's: every token lies below it; 0: not known
+  bool keep_all = false;   // keep rows without a learned token (evaluation reports every row); empty ones never
+};
+
+struct Place {
+  int32_t file = 0;
+  int64_t line = 0;  // 1-based
+};
+struct Places {
+  int64_t count = 0;
+  std::vector<Place> first;  // at most five
+  void add(Place place);
+};
+
+// What reading did, beside the rows it gave.
+struct Reading {
+  int64_t read = 0;       // rows in the files
+  Places too_long;        // dropped: longer than max_length (not text, which is cut)
+  Places unlearned;       // dropped: without a learned token
+  int64_t cut = 0;        // texts cut into pieces of max_length
+  int64_t truncated = 0;  // tokens lost in cutting: a piece of one token has nothing to learn
+};
+
+class Dataset {
+ public:
+  Dataset() = default;
+  // Reads all files; the same rows with any number of threads. A text longer than max_length is cut into consecutive
+  // rows of max_length; a .txt file is one text, and each of its pieces counts as a row of the file. Longer rows of
+  // other kinds are dropped and counted, rows without a learned token as well.
+  // Lines that are broken, of another schema, or with tokens outside of the vocabulary end it with one Error
+  // (ExitCode::input) that counts them all and names the first, by file, line and reason. `tokenizer` may be null
+  // where all files are tokens.
+  static Dataset read(const DatasetOptions& options, const Tokenizer* tokenizer, ThreadPool& pool);
+
+  const std::vector<Row>& rows() const { return rows_; }
+  const Reading& reading() const { return reading_; }
+  const std::vector<DataFile>& files() const { return files_; }
+
+  // Training and evaluation: a row is held out by the hash of its tokens alone, so that order, seed and other rows do
+  // not change it, and equal rows and the pieces of a text stay together. Reading goes with the first.
+  std::pair<Dataset, Dataset> split_by_hash(double fraction) const;
+
+ private:
+  std::vector<DataFile> files_;
+  std::vector<Row> rows_;
+  Reading reading_;
+};
+
+}  // namespace hone::data

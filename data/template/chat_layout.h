@@ -1,0 +1,52 @@
+// The built-in chat layouts: how a conversation becomes one row of tokens.
+//   const ChatLayout layout(LayoutKind::chatml, tokenizer);
+//   const std::vector<Message> chat{{Role::user, "2 + 2?"}, {Role::assistant, "4"}};
+//   layout.conversation(chat, TrainOn::answers);  // learned: 4<|im_end|>
+//   layout.prompt({chat.data(), 1});              // up to and with <|im_start|>assistant\n
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/template/token_builder.h"
+
+namespace hone::data {
+
+enum class LayoutKind {
+  chatml,  // each turn: <|im_start|>role\ncontent<|im_end|>\n
+  llama3,  // <|begin_of_text|>, each turn: <|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>; without the
+           // spaces and line ends around the content
+  plain    // each turn: Role:\ncontent; an empty line between turns; an answer ends with the tokenizer's end token
+           // (eos). Needs no special tokens, and so cannot stop a text from imitating another turn.
+};
+enum class Role { system, user, assistant, tool };
+
+struct Message {
+  Role role = Role::user;
+  std::string content;
+};
+
+class ChatLayout {
+ public:
+  // The tokenizer must outlive this. Refused (ExitCode::input) where it lacks the layout's special tokens.
+  ChatLayout(LayoutKind kind, const Tokenizer& tokenizer);
+  // Content is text: strings of special tokens in it stay text. Learned are an answer's content and its end token, not
+  // its heading, nor the line's end after it.
+  Encoded conversation(std::span<const Message> messages, TrainOn train_on) const;
+  // The messages and the heading of the answer to come.
+  std::vector<int32_t> prompt(std::span<const Message> messages) const;
+  int32_t end_token() const { return end_; }  // what an answer ends with, and where generation stops
+
+ private:
+  TokenBuilder begin() const;
+  void heading(TokenBuilder& row, Role role, bool first) const;
+  void add(TokenBuilder& row, const Message& message, bool first) const;
+  LayoutKind kind_;
+  const Tokenizer& tokenizer_;
+  std::vector<std::string> guarded_;
+  int32_t open_ = 0, middle_ = 0, end_ = 0;
+  std::optional<int32_t> start_;
+};
+
+}  // namespace hone::data

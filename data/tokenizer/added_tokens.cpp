@@ -81,8 +81,7 @@ std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, bool sp
 AddedTokens::AddedTokens(const JsonView& file, const Vocabulary& model, const Normalizer& normalizer) {
   const auto list = file.find("added_tokens");
   if (!list) return;
-  const int64_t model_size = model.size();
-  int64_t largest = -1;
+  int64_t next = model.size();  // the id of the next new token
   std::unordered_set<std::string> seen;
   for (const JsonView& view : list->items()) {
     AddedToken token{view.text("content"),
@@ -97,16 +96,16 @@ AddedTokens::AddedTokens(const JsonView& file, const Vocabulary& model, const No
            ". Take tokenizer.json from the model's publisher again");
     };
     if (token.content.empty()) wrong("expected a token with content, got an empty one");
-    if (!seen.insert(token.content).second) wrong("expected each added token once, got \"", token.content, "\" again");
+    if (!seen.insert(token.content).second)
+      wrong("expected each added token once, got \"", excerpt(token.content), "\" again");
     const std::optional<int32_t> own = model.id(token.content);
-    const int64_t id = own ? *own : largest >= model_size ? largest + 1 : model_size;
+    const int64_t id = own ? *own : next++;
     if (id != token.id)
-      wrong("expected the id ", id, " for \"", token.content,
+      wrong("expected the id ", id, " for \"", excerpt(token.content),
             "\" (its own, or the next one after the vocabulary), got ", token.id);
     if (id > Vocabulary::kLargestId) wrong("expected ids up to ", Vocabulary::kLargestId, ", got ", id);
     if (!own && (model.token(id) || !beyond_model_.add(token.content, token.id)))
-      wrong("expected an id of its own for \"", token.content, "\", got ", id, ", which another token has");
-    largest = std::max(largest, id);
+      wrong("expected an id of its own for \"", excerpt(token.content), "\", got ", id, ", which another token has");
     if (token.special) special_.insert(token.id);
     tokens_.push_back(std::make_unique<AddedToken>(std::move(token)));
   }
@@ -117,11 +116,12 @@ AddedTokens::AddedTokens(const JsonView& file, const Vocabulary& model, const No
         raw_.add(token->content, *token);
         continue;
       }
-      NormalizedText text{token->content, false};
+      NormalizedText text(token->content, false);
       if (normalizer) normalizer(text);
-      require(!text.text.empty(), ExitCode::input, list->where(), ": ", list->path(), ": \"", token->content,
+      require(!text.text.empty(), ExitCode::input, list->where(), ": ", list->path(), ": \"", excerpt(token->content),
               "\" normalises to nothing, so it could not be found. Set its \"normalized\" to false");
       normalized_.add(text.text, *token);
+      if (text.text != token->content) decoded_.emplace(token->id, std::move(text.text));
     }
   }
 }

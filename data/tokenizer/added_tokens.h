@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -58,12 +59,18 @@ class AddedTokens {
   const TokenSearch& raw() const { return raw_; }
   const TokenSearch& normalized() const { return normalized_; }
   const Vocabulary& beyond_model() const { return beyond_model_; }  // the tokens that the model does not have itself
+  // What decoding starts from where that is not the token's content: the content of a "normalized" token, normalised.
+  const std::string* decoded(int32_t id) const {
+    const auto found = decoded_.find(id);
+    return found == decoded_.end() ? nullptr : &found->second;
+  }
   bool is_special(int32_t id) const { return special_.contains(id); }
 
  private:
   std::vector<std::unique_ptr<AddedToken>> tokens_;
   Vocabulary beyond_model_;
   std::unordered_set<int32_t> special_;
+  std::unordered_map<int32_t, std::string> decoded_;
   TokenSearch raw_, normalized_;
 };
 

@@ -75,7 +75,7 @@ class Bpe::Memory {
 Bpe::Bpe(const JsonView& model) : memory_(std::make_unique<Memory>()) {
   const std::string type = model.text_or("type", "BPE");
   require(type == "BPE", ExitCode::input, model.where(), ": ", model.path(), ".type: expected \"BPE\", got \"",
-          type.substr(0, 60), "\". hone reads BPE tokenizers only; choose a model that has one");
+          excerpt(type), "\". hone reads BPE tokenizers only; choose a model that has one");
   if (const auto dropout = model.find("dropout"); dropout && dropout->as_number() != 0) {
     fail(ExitCode::input, model.where(), ": ", model.path(),
          ".dropout: expected null, got a number. Merges left out at random cannot be repeated; set it to null");
@@ -100,10 +100,10 @@ void Bpe::read_vocabulary(const JsonView& model) {
     const bool whole = entry.value().is_number_unsigned();
     const uint64_t id = whole ? entry.value().get<uint64_t>() : 0;
     require(whole && id <= uint64_t(Vocabulary::kLargestId), ExitCode::input, entries.where(), ": ", entries.path(),
-            "[\"", entry.key(), "\"]: expected an id from 0 to ", Vocabulary::kLargestId, ", got ",
+            "[\"", excerpt(entry.key()), "\"]: expected an id from 0 to ", Vocabulary::kLargestId, ", got ",
             whole ? std::to_string(id) : "no whole number");
     require(vocabulary_.add(entry.key(), int32_t(id)), ExitCode::input, entries.where(), ": ", entries.path(), "[\"",
-            entry.key(), "\"]: expected an id of its own, got ", id,
+            excerpt(entry.key()), "\"]: expected an id of its own, got ", id,
             ", which another token has. Take tokenizer.json from the model's publisher again");
   }
   for (int byte = 0; byte < 256; ++byte) {
@@ -123,6 +123,7 @@ void Bpe::read_merges(const JsonView& model) {
   const Json& merges = list.value();
   if (!merges.is_array()) list.wrong("a list of merges");
   merges_.reserve(merges.size());
+  joints_.reserve(merges.size());
   uint32_t rank = 0;
   for (size_t i = 0; i < merges.size(); ++i) {
     const Json& merge = merges[i];
@@ -136,7 +137,7 @@ void Bpe::read_merges(const JsonView& model) {
       if (text.starts_with("#version")) continue;  // once the head of merges.txt
       const size_t space = text.find(' ');
       if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos)
-        wrong("two tokens with one space between, got \"", text, "\"");
+        wrong("two tokens with one space between, got \"", excerpt(text), "\"");
       left = text.substr(0, space), right = text.substr(space + 1);
     } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
       left = merge[0].get_ref<const std::string&>(), right = merge[1].get_ref<const std::string&>();
@@ -145,19 +146,24 @@ void Bpe::read_merges(const JsonView& model) {
     }
     const auto id = [&](std::string_view token) {
       const std::optional<int32_t> found = vocabulary_.id(token);
-      if (!found) wrong("tokens of the vocabulary, got \"", token, "\", which is not in it");
+      if (!found) wrong("tokens of the vocabulary, got \"", excerpt(token), "\", which is not in it");
       return *found;
     };
     const int32_t left_id = id(left), right_id = id(right);
-    if (!right.starts_with(prefix_)) wrong("a second token that begins with \"", prefix_, "\", got \"", right, "\"");
+    if (!right.starts_with(prefix_))
+      wrong("a second token that begins with \"", excerpt(prefix_), "\", got \"", excerpt(right), "\"");
     const int32_t joined = id(std::string(left).append(right.substr(prefix_.size())));
     merges_.set(left_id, right_id, {rank++, joined});
+    if (!left.empty() && !right.empty()) {
+      const CodePoint last = code_point_before(left, left.size()), first = code_point_at(right, 0);
+      joints_.set(int32_t(last.value), int32_t(first.value), {});
+    }
   }
 }
 
 int32_t Bpe::unknown_id() const {
   const std::optional<int32_t> id = vocabulary_.id(*unknown_);
-  require(id.has_value(), ExitCode::input, "[tokenizer] model.unk_token \"", *unknown_,
+  require(id.has_value(), ExitCode::input, "[tokenizer] model.unk_token \"", excerpt(*unknown_),
           "\" is needed for a character that the vocabulary lacks, and is not in the vocabulary itself");
   return *id;
 }
@@ -248,6 +254,27 @@ void Bpe::merge(Scratch& scratch) const {
   }
 }
 
+bool Bpe::may_join(char32_t left, char32_t right) const { return joints_.find(int32_t(left), int32_t(right)); }
+
+bool Bpe::is_known(char32_t point) const {
+  if (point < character_ids_.size()) return character_ids_[point] >= 0;
+  std::string character;
+  append_utf8(character, point);
+  return vocabulary_.id(character).has_value();
+}
+
+void Bpe::encode_word(std::string_view word, std::vector<int32_t>& ids, Scratch& scratch) const {
+  const bool remembered = word.size() <= Memory::kLongest;
+  const size_t hash = remembered ? std::hash<std::string_view>()(word) : 0;
+  if (remembered && memory_->recall(word, hash, ids)) return;
+  const size_t before = ids.size();
+  start(word, scratch);
+  merge(scratch);
+  for (const Scratch::Symbol& symbol : scratch.symbols)
+    if (symbol.alive) ids.push_back(symbol.id);
+  if (remembered) memory_->keep(word, hash, ids.data() + before, ids.data() + ids.size());
+}
+
 void Bpe::encode(std::string_view piece, std::vector<int32_t>& ids, Scratch& scratch) const {
   if (whole_pieces_) {
     if (const std::optional<int32_t> id = vocabulary_.id(piece)) {
@@ -255,17 +282,26 @@ void Bpe::encode(std::string_view piece, std::vector<int32_t>& ids, Scratch& scr
       return;
     }
   }
-  const bool remembered = piece.size() <= Memory::kLongest;
-  const size_t hash = remembered ? std::hash<std::string_view>()(piece) : 0;
-  if (remembered && memory_->recall(piece, hash, ids)) return;
   require(piece.size() < size_t(INT32_MAX), ExitCode::input,
-          "[tokenizer] a text of 2 GiB or more without a place to split it; split it into shorter rows");
-  const size_t before = ids.size();
-  start(piece, scratch);
-  merge(scratch);
-  for (const Scratch::Symbol& symbol : scratch.symbols)
-    if (symbol.alive) ids.push_back(symbol.id);
-  if (remembered) memory_->keep(piece, hash, ids.data() + before, ids.data() + ids.size());
+          "[tokenizer] a text of 2 GiB or more without a place to split it. Split it into shorter rows");
+  if (piece.size() <= Memory::kLongest || !prefix_.empty() || !suffix_.empty()) {
+    encode_word(piece, ids, scratch);
+    return;
+  }
+  // A long piece (a whole text, where there is no pre-tokenizer) is cut where no merge can ever join: between known
+  // characters that stand side by side in no merge. The result is the same; words are short and come again.
+  CodePoint before = code_point_at(piece, 0);
+  size_t begin = 0;
+  for (size_t at = before.length; at < piece.size();) {
+    const CodePoint now = code_point_at(piece, at);
+    if (!may_join(before.value, now.value) && is_known(before.value) && is_known(now.value)) {
+      encode_word(piece.substr(begin, at - begin), ids, scratch);
+      begin = at;
+    }
+    before = now;
+    at += now.length;
+  }
+  encode_word(piece.substr(begin), ids, scratch);
 }
 
 }  // namespace hone::data

@@ -69,6 +69,9 @@ class Bpe {
  private:
   void read_vocabulary(const JsonView& model);
   void read_merges(const JsonView& model);
+  bool may_join(char32_t left, char32_t right) const;
+  bool is_known(char32_t point) const;
+  void encode_word(std::string_view word, std::vector<int32_t>& ids, Scratch& scratch) const;
   void start(std::string_view piece, Scratch& scratch) const;
   void merge(Scratch& scratch) const;
   std::optional<int32_t> id_of_character(std::string_view character, bool first, bool last, Scratch& scratch) const;
@@ -77,6 +80,7 @@ class Bpe {
   class Memory;  // pieces and their ids
   Vocabulary vocabulary_;
   MergeTable merges_;
+  MergeTable joints_;  // characters between which some merge joins: the last of its left token, the first of its right
   std::array<int32_t, 256> byte_ids_{};         // of "<0x00>" …, -1 where absent
   std::array<int32_t, 0x800> character_ids_{};  // of one-character tokens, -1 where absent
   std::optional<std::string> unknown_;

@@ -6,7 +6,11 @@
 namespace hone::data {
 
 namespace {
-constexpr size_t kLongest = size_t(1) << 31;  // also bounds what a hostile chain of replacements can grow to
+// A chain of replacements in a hostile file could multiply a text without end.
+void check_growth(const NormalizedText& it, size_t size) {
+  require(size <= it.limit, ExitCode::input, "[tokenizer] a text grows to ", size, " bytes when it is normalised, ",
+          it.limit, " is the limit. Use the tokenizer.json of the model's publisher");
+}
 
 Normalizer form(NormalForm form) {
   return [form](NormalizedText& it) { it.text = normal_form(it.text, form); };
@@ -35,13 +39,15 @@ Normalizer replace(Pattern pattern, std::string content) {
     std::vector<Range> matches;
     pattern.find(it.text, matches);
     if (matches.empty()) return;
+    size_t size = it.text.size();
+    for (const Range match : matches) size += content.size() - (match.end - match.begin);  // may wrap, and back
+    check_growth(it, size);
     std::string result;
+    result.reserve(size);
     size_t at = 0;
     for (const Range match : matches) {
       result.append(it.text, at, match.begin - at).append(content);
       at = match.end;
-      require(result.size() <= kLongest, ExitCode::input, "[tokenizer] a text grew beyond ", kLongest,
-              " bytes when it was normalised. Split it into shorter rows");
     }
     result.append(it.text, at);
     if (content.empty() && matches.front().begin == 0 && matches.front().end > 0) it.at_start = false;
@@ -52,7 +58,7 @@ Normalizer replace(Pattern pattern, std::string content) {
 
 void fail_unknown_type(const JsonView& part, std::string_view known) {
   fail(ExitCode::input, part.where(), ": ", part.path(), ".type: expected one of ", known, ", got \"",
-       part.text("type").substr(0, 60),
+       excerpt(part.text("type")),
        "\". hone does not know this kind; choose a model whose tokenizer uses the known ones");
 }
 
@@ -68,6 +74,7 @@ Normalizer read_normalizer(const JsonView& normalizer) {
   if (type == "Replace") return replace(Pattern::read(normalizer.at("pattern")), normalizer.text("content"));
   if (type == "Prepend") {
     return [text = normalizer.text("prepend")](NormalizedText& it) {
+      check_growth(it, it.text.size() + text.size());
       if (!it.text.empty()) it.text.insert(0, text);
     };
   }

@@ -1,6 +1,6 @@
 // The normalizer of tokenizer.json: how text is changed before it is split.
 //   const Normalizer normalize = read_normalizer(view.at("normalizer"));
-//   NormalizedText text{"ﬁne", true};
+//   NormalizedText text("ﬁne", true);
 //   normalize(text);                                // {"type": "NFKC"} makes it "fine"
 // Kinds: NFC, NFD, NFKC, NFKD, Lowercase, Strip, Prepend, Replace, Sequence. Others are refused (ExitCode::input).
 #pragma once
@@ -13,8 +13,11 @@
 namespace hone::data {
 
 struct NormalizedText {
+  NormalizedText(std::string whole, bool starts)
+      : text(std::move(whole)), at_start(starts), limit(text.size() * 32 + (size_t(1) << 20)) {}
   std::string text;
-  bool at_start;  // the first byte still stands for the first byte of the whole input (Metaspace's "first" asks for it)
+  bool at_start;  // the first byte still stands for the first byte of the whole input: Metaspace's "first" asks for it
+  size_t limit;   // of bytes that the text may grow to
 };
 using Normalizer = std::function<void(NormalizedText&)>;  // const and safe to call from several threads
 

@@ -43,7 +43,7 @@ Pattern Pattern::regex(const std::string& expression, const std::string& where) 
   const int code = onig_new(&compiled, start, start + expression.size(), ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
                             ONIG_SYNTAX_RUBY, &details);
   require(code == ONIG_NORMAL, ExitCode::input, where,
-          ": expected a regular expression in Oniguruma's Ruby syntax, got \"", expression, "\" (",
+          ": expected a regular expression in Oniguruma's Ruby syntax, got \"", excerpt(expression), "\" (",
           code == ONIG_NORMAL ? "" : reason(code, details), "). Take tokenizer.json from the model's publisher again");
   Pattern pattern;
   pattern.expression_ = std::shared_ptr<void>(compiled, [](void* it) { onig_free(static_cast<regex_t*>(it)); });

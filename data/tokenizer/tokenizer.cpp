@@ -8,6 +8,7 @@
 #include "data/tokenizer/normalizer.h"
 #include "data/tokenizer/post_processor.h"
 #include "data/tokenizer/pre_tokenizer.h"
+#include "data/tokenizer/unicode.h"
 #include "kernels/host/hash.h"
 #include "kernels/host/json.h"
 #include "kernels/host/text.h"
@@ -95,8 +96,8 @@ Tokenizer Tokenizer::load(const fs::path& folder_or_file) {
   const Json json = parsed(text, path.string());
   const JsonView file(json, path.string());
   const std::string version = file.text_or("version", "1.0");
-  require(version == "1.0", ExitCode::input, path.string(), ": version: expected \"1.0\", got \"",
-          version.substr(0, 60), "\". Save it again with a current Hugging Face tokenizers library");
+  require(version == "1.0", ExitCode::input, path.string(), ": version: expected \"1.0\", got \"", excerpt(version),
+          "\". Save it again with a current Hugging Face tokenizers library");
   const auto parts = std::make_shared<Parts>(file, xxh3_of(text));
   const auto id_of = [&](std::string_view token) { return parts->id(token); };
   parts->bos = named_token(path, "bos_token", id_of);
@@ -117,8 +118,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens spec
       ids.push_back(raw.token->id);
       continue;
     }
-    NormalizedText piece{std::string(text.substr(raw.range.begin, raw.range.end - raw.range.begin)),
-                         raw.range.begin == 0};
+    NormalizedText piece(std::string(text.substr(raw.range.begin, raw.range.end - raw.range.begin)),
+                         raw.range.begin == 0);
     if (parts_->normalizer) parts_->normalizer(piece);
     require(piece.text.size() < UINT32_MAX / 2, ExitCode::input, "[tokenizer] a text grew to ",
             bytes_text(piece.text.size()), " when it was normalised. Split it into shorter rows");
@@ -142,8 +143,11 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens spec
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   std::vector<std::string> tokens;
   for (const int32_t id : ids) {
-    const std::string* token = parts_->token(id);
-    if (token && !(skip_special && is_special(id))) tokens.push_back(*token);
+    if (const std::string* normalised = parts_->added.decoded(id)) {
+      tokens.push_back(*normalised);  // the library, which asks by the string, does not see that it is special
+    } else if (const std::string* token = parts_->token(id); token && !(skip_special && is_special(id))) {
+      tokens.push_back(*token);
+    }
   }
   if (parts_->decoder) parts_->decoder(tokens);
   std::string text;

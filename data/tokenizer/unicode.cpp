@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 #include "data/tokenizer/unicode_tables.h"
@@ -167,6 +168,12 @@ std::string with_stand_ins(std::string_view text) {
     at += point.length;
   }
   return result;
+}
+
+std::string excerpt(std::string_view text) {
+  size_t end = 0;
+  while (end < text.size() && end < 60) end += code_point_at(text, end).length;
+  return std::string(text.substr(0, end)) + (end < text.size() ? "…" : "");
 }
 
 std::string lossy_utf8(std::string_view bytes) {

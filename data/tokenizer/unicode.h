@@ -31,6 +31,9 @@ bool is_punctuation(char32_t point);  // ASCII punctuation and the categories P
 std::string with_stand_ins(std::string_view text);
 bool needs_stand_ins(std::string_view text);
 
+// For messages about a file's content: its first 60 bytes or so, whole code points.
+std::string excerpt(std::string_view text);
+
 // Bytes as text: what is not valid UTF-8 becomes U+FFFD, one for each maximal broken sequence (Rust's from_utf8_lossy).
 std::string lossy_utf8(std::string_view bytes);
 

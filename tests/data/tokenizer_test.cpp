@@ -1,0 +1,321 @@
+// Ids and decoded text against Hugging Face tokenizers (tests/golden/tokenizers), hostile files, and what scripts rely
+// on.
+#include "data/tokenizer/tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <sstream>
+#include <thread>
+
+#include "data/tokenizer/tokenize_lines.h"
+#include "data/tokenizer/unicode.h"
+#include "kernels/host/hash.h"
+#include "kernels/host/json.h"
+#include "tests/support/environment.h"
+
+namespace hone::test {
+namespace {
+
+using data::SpecialTokens;
+using data::Tokenizer;
+
+std::string with_spaces(const std::vector<int32_t>& ids) {
+  std::string text;
+  for (const int32_t id : ids) text += (text.empty() ? "" : " ") + std::to_string(id);
+  return text;
+}
+
+std::string digest(const std::string& text) { return sha256_of(text).substr(0, 16); }
+
+// Compares with what make_tokenizers.py recorded for one tokenizer.
+void expect_as_library(const Tokenizer& tokenizer, const Json& expected) {
+  const Json corpus = read_json(golden("tokenizers/corpus.json"));
+  ASSERT_GT(corpus.size(), 150u);
+  for (const bool parse : {true, false}) {
+    const Json& digests = expected.at(parse ? "parse" : "text");
+    ASSERT_EQ(digests.size(), corpus.size());
+    for (size_t i = 0; i < corpus.size(); ++i) {
+      const std::vector<int32_t> ids =
+          tokenizer.encode(corpus[i].get<std::string>(), parse ? SpecialTokens::parse : SpecialTokens::text);
+      const std::string all = with_spaces(ids) + "\n" + tokenizer.decode(ids) + "\n" + tokenizer.decode(ids, true);
+      EXPECT_EQ(digest(all), digests[i].get<std::string>())
+          << "text " << i << (parse ? "" : ", special tokens as text") << ": " << corpus[i].dump().substr(0, 300)
+          << "\nbecame " << all.substr(0, 1000);
+    }
+  }
+  EXPECT_EQ(tokenizer.vocabulary(), expected.at("vocabulary").get<int64_t>());
+  EXPECT_EQ(tokenizer.prefix(), expected.at("prefix").get<std::vector<int32_t>>());
+  EXPECT_EQ(tokenizer.suffix(), expected.at("suffix").get<std::vector<int32_t>>());
+  const Json& rows = expected.at("rows");
+  for (int64_t row = 0; row < int64_t(rows.size()); ++row) {
+    std::vector<int32_t> ids;
+    for (int64_t i = 0; i < row % 9; ++i)
+      ids.push_back(int32_t((row * 7919 + i * 104729 + row * row * i) % tokenizer.vocabulary()));
+    const std::string all = tokenizer.decode(ids) + "\n" + tokenizer.decode(ids, true);
+    EXPECT_EQ(digest(all), rows[size_t(row)].get<std::string>()) << "ids " << with_spaces(ids) << "\nbecame " << all;
+  }
+}
+
+TEST(Tokenizer, SmallOnesEqualTheLibrary) {
+  const Json expected = read_json(golden("tokenizers/expected_small.json"));
+  ASSERT_GE(expected.size(), 22u);
+  for (const auto& [name, results] : expected.items()) {
+    SCOPED_TRACE(name);
+    expect_as_library(Tokenizer::load(golden("tokenizers/small/" + name + ".json")), results);
+  }
+}
+
+TEST(Tokenizer, RealOnesEqualTheLibrary) {
+  HONE_NEEDS_FIXTURES();
+  const Json expected = read_json(golden("tokenizers/expected_fixtures.json"));
+  ASSERT_EQ(expected.size(), 6u);
+  for (const auto& [name, results] : expected.items()) {
+    SCOPED_TRACE(name);
+    expect_as_library(Tokenizer::load(*fixtures() / name), results);
+  }
+}
+
+TEST(Tokenizer, KnowsStartAndEndTokens) {
+  HONE_NEEDS_FIXTURES();
+  const Tokenizer stories = Tokenizer::load(*fixtures() / "models/stories260K-hf");
+  EXPECT_EQ(stories.bos(), 1);
+  EXPECT_EQ(stories.eos(), 2);
+  EXPECT_EQ(stories.prefix(), std::vector<int32_t>{1});
+  const Tokenizer qwen = Tokenizer::load(*fixtures() / "tokenizers/qwen2.5");
+  EXPECT_EQ(qwen.bos(), std::nullopt);
+  EXPECT_EQ(qwen.eos(), qwen.id("<|im_end|>"));
+  EXPECT_TRUE(qwen.is_special(*qwen.eos()));
+  EXPECT_FALSE(qwen.is_special(0));
+}
+
+// A tokenizer.json of two letters; `change` edits it.
+Json tiny() {
+  return parse_json(R"({"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": null,
+      "post_processor": null, "decoder": null, "model": {"type": "BPE", "dropout": null, "unk_token": null,
+      "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}})",
+                    "tiny");
+}
+
+TEST(Tokenizer, TakesStartAndEndFromTheConfigurationsBeside) {
+  const TemporaryFolder folder;
+  Json file = tiny();
+  file["added_tokens"] = Json::array({{{"id", 3}, {"content", "<s>"}, {"special", true}, {"normalized", false}}});
+  folder.write("tokenizer.json", file.dump());
+  EXPECT_EQ(Tokenizer::load(folder.path()).bos(), std::nullopt);
+  folder.write("config.json", R"({"bos_token_id": 1, "eos_token_id": 2})");
+  EXPECT_EQ(Tokenizer::load(folder.path()).bos(), 1);
+  EXPECT_EQ(Tokenizer::load(folder.path()).eos(), 2);
+  folder.write("generation_config.json", R"({"eos_token_id": [0, 2]})");
+  EXPECT_EQ(Tokenizer::load(folder.path()).eos(), 0);
+  folder.write("tokenizer_config.json", R"({"bos_token": {"content": "<s>"}, "eos_token": null})");
+  EXPECT_EQ(Tokenizer::load(folder / "tokenizer.json").bos(), 3);
+  EXPECT_EQ(Tokenizer::load(folder.path()).eos(), std::nullopt);
+  folder.write("tokenizer_config.json", R"({"bos_token": "<nothing>"})");
+  EXPECT_THROW(Tokenizer::load(folder.path()), Error);
+  EXPECT_EQ(Tokenizer::load(folder.write("other/tokenizer.json", file.dump())).hash(), xxh3_of(file.dump()));
+}
+
+TEST(Tokenizer, MergesByRankThenFromTheLeft) {  // published rule, by hand
+  const TemporaryFolder folder;
+  Json file = tiny();
+  file["model"]["vocab"] = {{"a", 0}, {"b", 1}, {"c", 2}, {"ab", 3}, {"bc", 4}, {"aa", 5}};
+  file["model"]["merges"] = {"b c", "a b", "a a"};
+  const Tokenizer tokenizer = Tokenizer::load(folder.write("tokenizer.json", file.dump()));
+  EXPECT_EQ(tokenizer.encode("abc"), (std::vector<int32_t>{0, 4}));
+  EXPECT_EQ(tokenizer.encode("aaab"), (std::vector<int32_t>{5, 3}));
+  EXPECT_EQ(tokenizer.encode("aaaaa"), (std::vector<int32_t>{5, 5, 0}));
+  EXPECT_EQ(tokenizer.encode(std::string(100001, 'a')).size(), 50001u);
+}
+
+struct Hostile {
+  const char* name;
+  std::string patch;    // merged into the tiny tokenizer
+  std::string message;  // part of what is said
+};
+
+TEST(Tokenizer, RefusesHostileFiles) {
+  const auto split = [](const std::string& regex) {
+    return joined(R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": )", Json(regex).dump(),
+                  R"(}, "behavior": "Isolated"}})");
+  };
+  const auto added = [](const std::string& tokens) { return R"({"added_tokens": [)" + tokens + "]}"; };
+  const std::vector<Hostile> cases{
+      {"type", R"({"model": {"type": "Unigram"}})", "model.type: expected \"BPE\", got \"Unigram\""},
+      {"merge", R"({"model": {"merges": ["a c"]}})", "model.merges[0]: expected tokens of the vocabulary, got \"c\""},
+      {"merged", R"({"model": {"merges": [["a", "b"], ["b", "a"]]}})",
+       "model.merges[1]: expected tokens of the vocabulary, got \"ba\""},
+      {"merge of three", R"({"model": {"merges": ["a b a"]}})", "model.merges[0]: expected two tokens"},
+      {"merge of numbers", R"({"model": {"merges": [[0, 1]]}})", "model.merges[0]: expected a text"},
+      {"no merges", R"({"model": {"merges": null}})", "model.merges is missing"},
+      {"same id", R"({"model": {"vocab": {"z": 0}}})", "model.vocab[\"z\"]: expected an id of its own, got 0"},
+      {"negative id", R"({"model": {"vocab": {"z": -1}}})", "expected an id from 0"},
+      {"huge id", R"({"model": {"vocab": {"z": 4000000000}}})", "expected an id from 0"},
+      {"dropout", R"({"model": {"dropout": 0.1}})", "model.dropout: expected null"},
+      {"prefix", R"({"model": {"continuing_subword_prefix": "##"}})",
+       "expected a second token that begins with \"##\", got \"b\""},
+      {"version", R"({"version": "2.0"})", "version: expected \"1.0\", got \"2.0\""},
+      {"model", R"({"model": null})", "model is missing"},
+      {"added id", added(R"({"id": 7, "content": "<x>"})"), "added_tokens[0]: expected the id 3 for \"<x>\""},
+      {"added on another", added(R"({"id": 1, "content": "<x>"})"), "added_tokens[0]: expected the id 3 for \"<x>\""},
+      {"added twice", added(R"({"id": 3, "content": "<x>"}, {"id": 4, "content": "<x>"})"), "each added token once"},
+      {"added empty", added(R"({"id": 3, "content": ""})"), "got an empty one"},
+      {"normalizer", R"({"normalizer": {"type": "Precompiled"}})", "normalizer.type: expected one of NFC,"},
+      {"pre-tokenizer", R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "UnicodeScripts"}]}})",
+       "pre_tokenizer.pretokenizers[0].type: expected one of ByteLevel,"},
+      {"behaviour", R"({"pre_tokenizer": {"type": "Split", "pattern": {"String": "a"}, "behavior": "removed"}})",
+       "pre_tokenizer.behavior"},
+      {"post-processor", R"({"post_processor": {"type": "Other"}})",
+       "post_processor.type: expected one of TemplateProcessing,"},
+      {"decoder", R"({"decoder": {"type": "CTC"}})", "decoder.type: expected one of ByteLevel,"},
+      {"regex", split("(a"), "pre_tokenizer.pattern: expected a regular expression"},
+      {"nested regex", split(std::string(20000, '(') + "a" + std::string(20000, ')')),
+       "pre_tokenizer.pattern: expected a regular expression"},
+      {"empty literal", R"({"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "a"}})",
+       "got an empty one"},
+  };
+  const TemporaryFolder folder;
+  for (const Hostile& hostile : cases) {
+    SCOPED_TRACE(hostile.name);
+    Json file = tiny();
+    file.merge_patch(parse_json(hostile.patch, "patch"));
+    if (hostile.patch.find("null") !=
+        std::string::npos) {  // merge_patch takes null for "remove", which is what is meant
+      ASSERT_NE(file, tiny());
+    }
+    const fs::path path = folder.write("tokenizer.json", file.dump());
+    try {
+      Tokenizer::load(path);
+      ADD_FAILURE() << "was read";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::input);
+      EXPECT_NE(std::string(error.what()).find(hostile.message), std::string::npos) << error.what();
+      EXPECT_EQ(std::string(error.what()).find(path.string()), 0u) << error.what();
+      EXPECT_LT(std::string(error.what()).size(), 700u);
+    }
+  }
+}
+
+TEST(Tokenizer, RefusesBrokenFiles) {
+  const TemporaryFolder folder;
+  const std::string whole = tiny().dump();
+  std::string bad_text = whole;
+  bad_text[bad_text.find("\"ab\"") + 1] = char(0xFF);
+  for (const std::string& bytes :
+       {std::string(), std::string("[]"), whole.substr(0, whole.size() / 2), bad_text, whole + whole,
+        R"({"model": {"vocab": {"a": 0, "a": 1}, "merges": []}})" + std::string(),
+        std::string(65 << 20, ' ') + whole}) {
+    try {
+      Tokenizer::load(folder.write("tokenizer.json", bytes));
+      ADD_FAILURE() << "was read: " << bytes.substr(0, 100);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::input) << error.what();
+    }
+  }
+  EXPECT_THROW(Tokenizer::load(folder / "absent"), Error);
+}
+
+TEST(Tokenizer, StopsExpressionsThatNeverEnd) {
+  const TemporaryFolder folder;
+  const auto began = std::chrono::steady_clock::now();
+  for (const char* regex : {"(a+a+)+$b", "(?:a|aa)+$b", "(a*)*b|(?=(a+)+$)c"}) {
+    Json file = tiny();
+    file["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}};
+    const Tokenizer tokenizer = Tokenizer::load(folder.write("tokenizer.json", file.dump()));
+    try {
+      tokenizer.encode(std::string(3000, 'a') + "\n!");
+      ADD_FAILURE() << regex << " came to an end";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::input);
+      EXPECT_NE(std::string(error.what()).find("takes too long"), std::string::npos) << error.what();
+      EXPECT_EQ(std::string(error.what()).find("aaa"), std::string::npos) << "shows the text";
+    }
+  }
+  Json file = tiny();  // and replacements that grow without end
+  const Json grow = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(1000, 'a')}};
+  file["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({grow, grow, grow, grow, grow})}};
+  EXPECT_THROW(Tokenizer::load(folder.write("tokenizer.json", file.dump())).encode("a"), Error);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(60));
+}
+
+TEST(Tokenizer, RefusesTextThatIsNotUtf8) {
+  const Tokenizer tokenizer = Tokenizer::load(golden("tokenizers/small/byte_level.json"));
+  for (const char* bad : {"\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    try {
+      tokenizer.encode(bad);
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::input);
+    }
+  }
+}
+
+TEST(Tokenizer, UnknownIdsDecodeToNothing) {
+  const Tokenizer tokenizer = Tokenizer::load(golden("tokenizers/small/byte_level.json"));
+  const int32_t a = *tokenizer.id("a");
+  EXPECT_EQ(tokenizer.decode(std::vector<int32_t>{-1, a, 1 << 30, INT32_MAX, INT32_MIN, a}), "aa");
+  EXPECT_EQ(tokenizer.token(1 << 30), "");
+  EXPECT_EQ(tokenizer.decode({}), "");
+}
+
+TEST(Tokenizer, ThreadsGetTheSameIds) {
+  const Json corpus = read_json(golden("tokenizers/corpus.json"));
+  for (const char* name : {"nfc_split", "llama"}) {
+    const Tokenizer tokenizer = Tokenizer::load(golden(std::string("tokenizers/small/") + name + ".json"));
+    std::vector<std::vector<std::vector<int32_t>>> found(4);
+    std::vector<std::thread> threads;
+    for (auto& mine : found)
+      threads.emplace_back([&] {
+        for (int round = 0; round < 3; ++round)
+          for (const Json& text : corpus) mine.push_back(tokenizer.encode(text.get<std::string>()));
+      });
+    for (std::thread& thread : threads) thread.join();
+    for (const auto& mine : found) EXPECT_EQ(mine, found[0]);
+  }
+}
+
+TEST(TokenizeLines, WritesIdsOrObjects) {
+  const Tokenizer tokenizer = Tokenizer::load(golden("tokenizers/small/legacy.json"));
+  const auto ids = [&](const std::string& text) { return with_spaces(tokenizer.encode(text)); };
+  std::istringstream lines("Hello there\n\nlast\r\nno end<s>");
+  std::ostringstream out;
+  data::tokenize_lines(tokenizer, lines, out, SpecialTokens::parse, false);
+  EXPECT_EQ(out.str(), ids("Hello there") + "\n\n" + ids("last\r") + "\n" + ids("no end<s>") + "\n");
+
+  std::istringstream objects("{\"text\": \"a\\n\\u00e9<s>\"}\n{\"text\": \"\"}\n");
+  std::ostringstream rows;
+  data::tokenize_lines(tokenizer, objects, rows, SpecialTokens::text, true);
+  std::istringstream back(rows.str());
+  std::string first, second;
+  std::getline(back, first);
+  std::getline(back, second);
+  EXPECT_EQ(second, R"({"ids":[],"decoded":""})");
+  const Json row = parse_json(first, "row");
+  EXPECT_EQ(row.at("ids").get<std::vector<int32_t>>(), tokenizer.encode("a\né<s>", SpecialTokens::text));
+  EXPECT_EQ(row.at("decoded").get<std::string>(), "a\né<s>");
+
+  for (const auto& [text, json] :
+       {std::pair{"a\n\xff\n", false}, {"{\"text\": \"a\"}\n{\"txt\": 1}\n", true}, {"\nnot json\n", true}}) {
+    std::istringstream in(text);
+    std::ostringstream ignored;
+    try {
+      data::tokenize_lines(tokenizer, in, ignored, SpecialTokens::parse, json);
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::input);
+      EXPECT_NE(std::string(error.what()).find("standard input:"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Unicode, NormalFormsLeaveUnknownOnesAlone) {
+  using data::normal_form, data::NormalForm;
+  EXPECT_EQ(normal_form("e\u0301", NormalForm::nfc), "é");
+  EXPECT_EQ(normal_form("é", NormalForm::nfd), "e\u0301");
+  EXPECT_EQ(normal_form("ﬁ", NormalForm::nfkc), "fi");
+  EXPECT_EQ(normal_form("\U00011935\U00011930", NormalForm::nfc), "\U00011935\U00011930");  // composes since Unicode 13
+  EXPECT_EQ(data::lossy_utf8("a\xF0\x9F\x98z\xFF\xC3"), "a\uFFFDz\uFFFD\uFFFD");  // a maximal part is one sign
+}
+
+}  // namespace
+}  // namespace hone::test

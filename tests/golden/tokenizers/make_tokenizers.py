@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Makes the golden files of tests/data/tokenizer_test.cpp: small tokenizers that together use every component, a corpus of
+hard text, and what Hugging Face tokenizers makes of it with them and with real tokenizers.
+
+    python -m venv venv && venv/bin/pip install tokenizers==0.23.3
+    venv/bin/python tests/golden/tokenizers/make_tokenizers.py [FIXTURES]
+
+FIXTURES is the folder that HONE_FIXTURES names; without it the committed results for real tokenizers are kept.
+Writes corpus.json, small/*.json, expected_small.json and expected_fixtures.json beside this file. A result is the first 16 digits of the SHA-256 of
+"ids, separated by spaces", newline, decoded text, newline, decoded text without special tokens.
+"""
+import hashlib
+import json
+import pathlib
+import sys
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders as D, models, normalizers as N, pre_tokenizers as P
+from tokenizers import processors, trainers
+
+HERE = pathlib.Path(__file__).parent
+FIXTURES = ["tokenizers/gpt2", "tokenizers/minimind", "tokenizers/olmo2", "tokenizers/phi-3-mini", "tokenizers/qwen2.5",
+            "models/stories260K-hf"]
+SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>", "</s>", "<unk>", "<pad>", "<|user|>", "<|end|>",
+            "<tool_call>", "<r>", "<lr> ", " <m", "Word", "Éx", "sing_le"]
+
+CORPUS = [
+    "", " ", "  ", "   ", "\n", "\n\n", "\r\n", "\r", "\t", "\t\t \t", " \n ", "a", " a", "a ", "  a  b   c    ",
+    "Hello, world!", "The quick brown fox jumps over the lazy dog.", "hello" * 3, "HELLO hello Hello hElLo",
+    "I'm you're he'll we've they'd it's can't won't I'M YOU'RE HE'LL WE'VE THEY'D IT'S CAN'T 'S 'T 'Re 'vE 'lL",
+    "l’été qu’il s’est ’s ’t 'ſ 'K", "rock 'n' roll '''''s \"quoted\" ‘single’ “double” «guillemets»",
+    "0 1 12 123 1234 12345 123456 1234567 12345678 3.14159 1,000,000 0x1F 1e-9 2024-02-29T23:59:59Z",
+    "٠١٢٣٤٥٦٧٨٩ ०१२३४५६७८९ ๐๑๒๓ ①②③ ⅠⅡⅢ ½⅓¼ ²³¹ 𝟘𝟙𝟚 一二三", "a1b2c3 4d5e6f 7.8.9",
+    "def f(x):\n    return x**2  # square\n\n\nclass A:\n\tpass\n", "for (int i = 0; i < n; ++i) { a[i] += b[i] << 2; }\r\n",
+    "<html><body class=\"x\">&nbsp;</body></html>", "{\"key\": [1, 2.5, null, true], \"emoji\": \"\\ud83d\\ude00\"}",
+    "https://example.org/a/b?c=d&e=%20f#g user@example.org C:\\Windows\\System32 /usr/local/bin",
+    "snake_case camelCase PascalCase kebab-case SCREAMING_CASE __dunder__", "--flag=value -x !@#$%^&*()_+|}{:?><",
+    "!!!??? ... …… ——  –– ==== ---- ____ ~~~~ ````", "tab\tseparated\tvalues\tx", "trailing space \ntrailing tab\t\n",
+    "a\n\n\n\nb\r\n\r\n\r\nc\r\r\rd \n \n \n e", "x" + " " * 63 + "y", "x" + " " * 64, " " * 65 + "x", "\n" * 33 + "x" + "\n" * 32,
+    "\t" * 17 + "x", " \t" * 9 + "\n" + " \n" * 9, "line separator\u2028paragraph\u2029next\u0085line\x0b\x0c\x1c\x1d\x1e\x1f",
+    "nbsp\u00a0nnbsp\u202fen\u2002em\u2003thin\u2009hair\u200aideographic\u3000ogham\u1680medium\u205f.",
+    "zero\u200bwidth\u200cnon\u200djoiner\u2060word\ufeffbom\u180emongolian\u00adsoft", "\ufeffBOM first", "\u180e \u180e\u180e x",
+    "\u0000\u0001\u0002\u0007\u0008\u001b[31mred\u001b[0m\u007f\u0080\u009f", "a\u0000b", "\u202eright to left override\u202c",
+    "Ünïcödé çàfé naïve résumé Ångström œuvre straße ĳ ŉ ǆ", "e\u0301 é A\u030a Å \u212b o\u0302\u0323 ộ \u1e69 s\u0323\u0307 s\u0307\u0323",
+    "q\u0307\u0323 \u0041\u0301\u0328 \u0344 \u0340\u0341\u0343 \u0374 \u037e \u0387 \u1fef \u2126 \u212a", "\u0301 leading mark", "a" + "\u0301" * 40,
+    "ﬁ ﬂ ﬀ ﬃ ﬄ ﬅ ﬆ ½ ² ™ ℡ ㎏ ㍿ ㏂ Ａ１！ ｶﾞ ﷺ ﷽ ⑳ ⒈ ᴬ ₂", "İstanbul ısı SS ß ẞ ΣΑΣ σας ς Ω ω Ǆ ǅ ǆ Ꭰ ꭰ Ა ა", "\u1e9b\u0323 \u0958 \u0929 \u0dda \u0fb3",
+    "Привет, мир! Съешь же ещё этих мягких французских булок. Ёё Йй", "Καλημέρα κόσμε, ἄνδρα μοι ἔννεπε", "Բարեւ աշխարհ", "გამარჯობა მსოფლიო ᲒᲐᲛ",
+    "שלום עולם וְאָהַבְתָּ", "مرحبا بالعالم العَرَبِيَّة ﷲ ـــ", "سلام دنیا می‌خواهم", "नमस्ते दुनिया क्षत्रिय ज़्यादा", "বাংলা ভাষা ো ৌ", "தமிழ் மொழி ொ",
+    "తెలుగు", "ಕನ್ನಡ", "മലയാളം ൊ", "සිංහල", "ภาษาไทย กำลัง น้ำ", "ພາສາລາວ ຳ", "မြန်မာစာ", "ភាសាខ្មែរ", "བོད་ཡིག ཀྵ", "አማርኛ ቋንቋ", "ᏣᎳᎩ", "ᠮᠣᠩᠭᠣᠯ",
+    "日本語のテキスト、カタカナとひらがな。ガギグ が か\u3099 ハ\u309a", "中文文本，简体和繁體。你好世界！", "한국어 텍스트 각 \u1100\u1161\u11a8 가나다", "㐀㐁 𠀀𠀁 𪚥 丽 﨑 豈 更",
+    "😀😃🤣 👍🏽 👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪🇫🇷 1️⃣ ☺️ ❤️‍🔥 🫠 🪿 🫨", "🧑🏿‍🚀🧑🏻‍🤝‍🧑🏾" * 3, "𝒜𝓁𝓅𝒽𝒶 𝔊𝔬𝔱𝔥 𝕄 Ⓐⓑ 🄰 🅰 🆎", "∀x∈ℝ: ⌈x⌉ = −⌊−x⌋, α∧¬β, ∑∏∫√∞≈≠≤≥±×÷", "→←↑↓ ■□▲△ ♠♥♦♣ ♩♪ ☃ ✓✗ ★☆ €£¥₿¢",
+    "\ue000\ue001\uf8ff private \U000f0000\U0010fffd", "\u0378\u0379 unassigned \U0001fbff \U000e0080 \U00031350 \U0002ebf0", "\ufffe\uffff \U0001ffff \ufdd0",
+    "new letters \u1c89\u1c8a \ua7cb\ua7dc \U00010d50\U00010d70 \U00016d40 \U000105c0 marks \u0897 \u0cf3 \u0ece digits \U0001ccf0\U00011bf0 x",
+    "a\U00010d4ab \U00031350\U000323af1 \u2ffc\u31ef \U0001fae8\U0001fae9!", "\U0001d165\U0001d16e \u0f73\u0f75 \u1ab0 \u1dfa \u08d4x \u0c3cx",
+    "\U000e0001\U000e0067\U000e0062\U000e007f tags \ufe0f\ufe0e \U000e0100", "▁ ▁▁ ▁a a▁ ▁▁▁b x▁▁▁▁y ▁", "Ġ ĠĠ Ċ ĠThe ĉ â ĢĻ", "<0x0A> <0xE2><0x96><0x81> <0x> <0xZZ> <0x0a>",
+    "a" * 63, "a" * 64, "a" * 65, "ab" * 500, "A" * 2000, "loremipsumdolorsitamet" * 40, "=" * 300, "哈" * 200, "😀" * 70, "１" * 50, "9" * 100,
+    "word " * 60, ("the cat sat on the mat " * 8).strip(), "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft",
+    "<|endoftext|>", "<|endoftext|><|endoftext|>", " <|endoftext|> ", "a<|endoftext|>b", "<|endoftext|", "|endoftext|>", "<|endoftext|>\n<|endoftext|>\n",
+    "<|im_start|>system\nYou are.<|im_end|>\n<|im_start|>user\nHi <b>there</b><|im_end|>\n<|im_start|>assistant\n", "<|im_start|><|im_end|><|im_start|>",
+    "<s>a</s>", "<s> a </s> b", "</s>   x", "   </s>   </s>   ", "<s><s></s></s>", "<unk> <unk>x<unk>", "<|user|>\nHi<|end|>\n<|assistant|>\n Yes<|end|>",
+    "<|user|>   \n\t  x", "<tool_call>{\"name\": \"f\"}</tool_call>", "<<s>>", "<|im_<|im_end|>start|>", "<|IM_END|> <|im_end |>", "text with <s in it and > too",
+    "<r> x", "<r>   <r>  \n x", "x   <lr>    y", "x <lr> <lr>  y", "a <m b", "a  <m<r> <lr>  <m", "Word", "aWord", "Worda", "a Word b", "Word.", "_Word", "Word-Word", "éWord Wordé 1Word",
+    "sing_le sing_lex xsing_le (sing_le)", "Éx éx E\u0301x ÉX aÉxb", "   <pad>   <pad>x", "x<pad>", "\u3000<pad>\u2028", "<pad>" * 5,
+    "hello<s>Word<pad> <r> Éx<|endoftext|><|im_end|>sing_le", "\u00a0 leading nbsp", "  leading", "trailing  ", "\u2003\u2003both\u2003", "¯ x", " ¯x",
+]
+
+
+def sample():
+    """What the small tokenizers are trained on."""
+    return ["the quick brown fox jumps over the lazy dog. The Quick! don't can't 12 345 6789",
+            "naïve café résumé élan Ångström ﬁne ½ ² the cat sat on the mat, it's a hat",
+            "日本語のテキスト 한국어 русский текст мир", "a_b-c (d) [e] {f} \"g\" it's we'll hello hello hello",
+            "  two  spaces\tand\ttabs\nnewline\r\n end word word", "print(x, y) return value; 100 200 300"] * 3
+
+
+def added():
+    return [AddedToken("<s>", special=True, normalized=False), AddedToken("<pad>", special=True, normalized=True, lstrip=True),
+            AddedToken("Word", single_word=True, normalized=False), AddedToken("Éx", normalized=True),
+            AddedToken("<r>", rstrip=True, normalized=False), AddedToken("<lr> ", rstrip=True, lstrip=True, normalized=False),
+            AddedToken(" <m", normalized=False), AddedToken("<|im_end|>", special=True, normalized=False),
+            AddedToken("<|im_", normalized=False), AddedToken("sing_le", single_word=True, normalized=True)]
+
+
+def make(name, normalizer=None, pre=None, decoder=None, post=None, change=None, trainer=None, tokens=True, size=330, **model):
+    tokenizer = Tokenizer(models.BPE(**model))
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    if pre:
+        tokenizer.pre_tokenizer = pre
+    if decoder:
+        tokenizer.decoder = decoder
+    tokenizer.train_from_iterator(sample(), trainers.BpeTrainer(vocab_size=size, show_progress=False, **(trainer or {})))
+    for token in added() if tokens else []:
+        (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
+    if post:
+        tokenizer.post_processor = post(tokenizer)
+    data = json.loads(tokenizer.to_str())
+    if change:
+        change(data)
+    text = json.dumps(data, ensure_ascii=False, indent=None, separators=(",", ":"))
+    assert len(text.encode()) < 100_000, name
+    (HERE / "small" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def small():
+    (HERE / "small").mkdir(exist_ok=True)
+    level = dict(trainer=dict(initial_alphabet=P.ByteLevel.alphabet()))
+    every_byte = ["<0x%02X>" % byte for byte in range(256)]
+    llama = N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")])
+    llama_back = D.Sequence([D.Replace("▁", " "), D.ByteFallback(), D.Fuse(), D.Strip(" ", 1, 0)])
+    qwen = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+    def template(tokenizer):
+        return processors.TemplateProcessing(single="<s> $A <|im_end|> <s>", pair="<s> $A $B",
+                                             special_tokens=[(t, tokenizer.token_to_id(t)) for t in ("<s>", "<|im_end|>")])
+
+    def roberta(tokenizer):
+        return processors.Sequence([processors.ByteLevel(), processors.RobertaProcessing(("<pad>", tokenizer.token_to_id("<pad>")), ("<s>", tokenizer.token_to_id("<s>")))])
+
+    def legacy(data):  # as older versions wrote it
+        data["model"]["merges"] = ["#version: 0.2"] + [" ".join(merge) for merge in data["model"]["merges"]]
+        del data["model"]["type"], data["model"]["ignore_merges"], data["model"]["byte_fallback"]
+
+    def whole(data):
+        data["model"]["ignore_merges"] = True
+        data["model"]["merges"].reverse()
+
+    make("byte_level", None, P.ByteLevel(add_prefix_space=True), D.ByteLevel(), roberta, **level)
+    make("legacy", None, P.ByteLevel(add_prefix_space=False), D.ByteLevel(), change=legacy, **level)
+    make("whole_pieces", None, P.ByteLevel(add_prefix_space=False), D.ByteLevel(), template, change=whole, **level)
+    make("reversed_merges", None, P.ByteLevel(add_prefix_space=False, use_regex=False), D.ByteLevel(), change=lambda d: d["model"]["merges"].reverse(), **level)
+    make("nfc_split", N.NFC(), P.Sequence([P.Split(Regex(qwen), "isolated"), P.ByteLevel(False, use_regex=False)]), D.ByteLevel(), **level)
+    make("nfd_digits", N.NFD(), P.Sequence([P.Digits(True), P.ByteLevel(False)]), D.ByteLevel(), **level)
+    make("nfkc_lower", N.Sequence([N.NFKC(), N.Lowercase()]), P.Sequence([P.Punctuation(), P.ByteLevel(False)]), D.ByteLevel(), **level)
+    make("nfkd_strip", N.Sequence([N.Strip(True, True), N.NFKD()]), P.Sequence([P.Digits(False), P.ByteLevel(False, use_regex=False)]), D.ByteLevel(), **level)
+    make("llama", llama, None, llama_back, template, trainer=dict(special_tokens=["<unk>"] + every_byte), size=420, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    make("some_bytes", llama, None, llama_back, trainer=dict(special_tokens=["<unk>"] + every_byte[0x80:0xe4]), size=330, unk_token="<unk>", byte_fallback=True)
+    make("metaspace_first", None, P.Metaspace("▁", "first", True), D.Metaspace("▁", "first", True), unk_token="<unk>", fuse_unk=True, trainer=dict(special_tokens=["<unk>"]))
+    make("metaspace_always", None, P.Metaspace("_", "always", False), D.Metaspace("_", "always", False), tokens=False)
+    make("metaspace_never", N.Replace(Regex(r"\s{2,}"), " "), P.Metaspace("▁", "never", True), D.Metaspace("▁", "never", True), unk_token="<unk>", trainer=dict(special_tokens=["<unk>"]))
+    make("affixes", None, P.Whitespace(), D.BPEDecoder("</w>"), unk_token="<unk>", end_of_word_suffix="</w>", continuing_subword_prefix="##",
+         trainer=dict(special_tokens=["<unk>"], end_of_word_suffix="</w>", continuing_subword_prefix="##"))
+    make("white_space", None, P.WhitespaceSplit(), D.Sequence([D.Replace(Regex("[aeiou]"), "*"), D.Strip("t", 2, 1)]), change=lambda d: d["decoder"]["decoders"].pop(1))
+    make("no_decoder", None, P.CharDelimiterSplit("o"))
+    for behavior in ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]:
+        make("split_" + behavior, None, P.Split(Regex(r"\s+|[aeiou]"), behavior), D.Fuse(), size=200, tokens=False)
+    make("split_inverted", None, P.Sequence([P.Split("the", "merged_with_next"), P.Split(Regex(r"\w+"), "contiguous", invert=True), P.Split(Regex("x*"), "isolated")]), D.Fuse(), size=200, tokens=False)
+
+
+def digest(*parts):
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def results(path):
+    tokenizer = Tokenizer.from_file(str(path))
+    found = {}
+    for mode in ("parse", "text"):
+        tokenizer.encode_special_tokens = mode == "text"
+        found[mode] = []
+        for text in CORPUS:
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
+            found[mode].append(digest(" ".join(map(str, ids)), tokenizer.decode(ids, skip_special_tokens=False), tokenizer.decode(ids)))
+    tokenizer.encode_special_tokens = False
+    found["vocabulary"] = max(tokenizer.get_vocab().values()) + 1
+    rows = [[(row * 7919 + i * 104729 + row * row * i) % found["vocabulary"] for i in range(row % 9)] for row in range(60)]
+    found["rows"] = [digest(tokenizer.decode(row, skip_special_tokens=False), tokenizer.decode(row)) for row in rows]
+    inner, whole = (tokenizer.encode("a b", add_special_tokens=flag).ids for flag in (False, True))
+    at = next(i for i in range(len(whole)) if whole[i:i + len(inner)] == inner)
+    found["prefix"], found["suffix"] = whole[:at], whole[at + len(inner):]
+    return found
+
+
+def main():
+    (HERE / "corpus.json").write_text(json.dumps(CORPUS, indent=0) + "\n")
+    small()
+    write("expected_small.json", {path.stem: results(path) for path in sorted((HERE / "small").glob("*.json"))})
+    if len(sys.argv) > 1:
+        write("expected_fixtures.json", {name: results(pathlib.Path(sys.argv[1]) / name / "tokenizer.json") for name in FIXTURES})
+
+
+def write(name, expected):
+    lines = ",\n".join(json.dumps(key) + ":" + json.dumps(value, separators=(",", ":")) for key, value in expected.items())
+    (HERE / name).write_text("{" + lines + "}\n")
+
+
+main()

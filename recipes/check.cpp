@@ -1,0 +1,66 @@
+// What no single key can tell: keys that exclude or need each other, files that are not there.
+#include "kernels/host/error.h"
+#include "recipes/read.h"
+
+namespace hone::recipes {
+
+namespace {
+void check_folder(Reading& reading, const std::string& key, const std::string& path) {
+  std::error_code ignored;
+  if (path.empty() || fs::is_directory(path, ignored)) return;
+  reading.problem(key, fs::exists(path, ignored) ? "not a folder: " + path : missing_text(path));
+}
+
+void check_data(Reading& reading, const std::string& key, const std::vector<DataFile>& files) {
+  for (size_t i = 0; i < files.size(); ++i) {
+    const std::string name = joined(key, "[", i, "].path"), &path = files[i].path;
+    std::error_code ignored;
+    if (!reading.has(name)) continue;  // told already
+    if (path.empty()) {
+      reading.problem(name, "missing: which file?");
+    } else if (!fs::exists(path, ignored)) {
+      reading.problem(name, missing_text(path));
+    } else if (fs::is_directory(path, ignored)) {
+      reading.problem(name, "a folder, not a file: " + path);
+    }
+  }
+}
+
+// A default that the other key excludes is no conflict; only what the recipe names is.
+void check_exclusive(Reading& reading, const std::string& key, bool set, const std::string& other, bool other_set) {
+  if (set && other_set) reading.problem(key, "excludes " + other + "; leave one of them out");
+}
+}  // namespace
+
+void check(Reading& reading) {
+  const Recipe& recipe = reading.recipe;
+  const auto& [model, adapter, data, training, output] = recipe;
+
+  if (model.path.empty() && model.shape.empty()) reading.problem("model.path", "missing: the folder of the model");
+  check_exclusive(reading, "model.shape", !model.shape.empty(), "model.path", !model.path.empty());
+  check_folder(reading, "model.path", model.path);
+
+  if (adapter.type == AdapterType::none) {
+    if (model.quantization != Quantization::none)
+      reading.problem("adapter.type", "none trains every parameter, which needs model.quantization: none");
+    if (!adapter.path.empty()) reading.problem("adapter.path", "needs adapter.type: lora");
+  }
+  const auto* names = std::get_if<std::vector<std::string>>(&adapter.target_modules);
+  if (names ? names->empty() : std::get<std::string>(adapter.target_modules).empty())
+    reading.problem("adapter.target_modules", "empty: no layer would get an adapter");
+  check_folder(reading, "adapter.path", adapter.path);
+
+  if (data.train.empty() && (!reading.has("data.train") || reading.problems.empty()))
+    reading.problem("data.train", "missing: files to learn from, [{path: data/a.jsonl, type: messages}]");
+  check_data(reading, "data.train", data.train);
+  check_data(reading, "data.evaluation", data.evaluation);
+  check_exclusive(reading, "data.evaluation_split", data.evaluation_split > 0, "data.evaluation",
+                  !data.evaluation.empty());
+
+  for (const char* key : {"training.micro_batch_size", "training.gradient_accumulation_steps"})
+    check_exclusive(reading, key, reading.has(key), "training.batch_tokens", training.batch_tokens > 0);
+  check_exclusive(reading, "training.warmup_ratio", training.warmup_ratio > 0, "training.warmup_steps",
+                  training.warmup_steps > 0);
+}
+
+}  // namespace hone::recipes

@@ -1,0 +1,145 @@
+// What keys mean, as text for people and as JSON for programs.
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/host/error.h"
+#include "kernels/host/text.h"
+#include "recipes/fields.h"
+
+namespace hone::recipes {
+
+namespace {
+struct Entry {
+  std::string key, type, standard, limits, meaning;
+  std::vector<std::string> choices;
+  Json standard_json;
+};
+
+template <class T>
+std::string type_of() {
+  if constexpr (std::same_as<T, int64_t>) return "integer";
+  if constexpr (std::same_as<T, double>) return "number";
+  if constexpr (std::same_as<T, bool>) return "true or false";
+  if constexpr (std::same_as<T, std::string>) return "text";
+  if constexpr (std::same_as<T, SaveEvery>) return "steps or time";
+  if constexpr (std::same_as<T, TargetModules>) return "text or list of text";
+  if constexpr (std::same_as<T, std::vector<std::string>>) return "list of text";
+  if constexpr (std::same_as<T, std::vector<DataFile>>) return "list of files";
+  if constexpr (std::is_enum_v<T>) return "choice";
+}
+
+std::string limits_of(const About& about) {
+  std::string text;
+  const auto add = [&](const char* word, double limit) {
+    if (std::abs(limit) < std::numeric_limits<double>::infinity())
+      text += (text.empty() ? "" : ", ") + std::string(word) + " " + to_text(limit);
+  };
+  add("at least", about.least);
+  add("more than", about.above);
+  if (about.most != kMany) add("at most", about.most);
+  add("less than", about.below);
+  return text;
+}
+
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return to_text(value.get<double>());
+  return value.dump();
+}
+
+std::vector<Entry> entries() {
+  std::vector<Entry> all;
+  const Recipe standard;
+  const Json values = to_json(standard);
+  const auto add = [&](const std::string& key, const auto& value, const About& about, const Json& json) {
+    using T = std::remove_cvref_t<decltype(value)>;
+    Entry entry{key, type_of<T>(), {}, limits_of(about), about.meaning, {}, json};
+    if constexpr (std::is_enum_v<T>) entry.choices.assign(kWords<T>.begin(), kWords<T>.end());
+    if (!json.empty()) entry.standard = text_of(json);
+    all.push_back(std::move(entry));
+  };
+  for_each_section(standard, [&](const char* section, const auto& fields, const char*) {
+    for_each_field(fields, [&](const std::string& name, const auto& value, const About& about) {
+      const std::string key = section + ("." + name);
+      add(key, value, about, values[section][name]);
+      if constexpr (std::same_as<std::remove_cvref_t<decltype(value)>, std::vector<DataFile>>) {
+        const DataFile file;
+        for_each_field(file, [&](const char* inner, const auto& field, const About& inner_about) {
+          add(key + "[]." + inner, field, inner_about, nullptr);
+        });
+      }
+    });
+  });
+  return all;
+}
+
+// "chatml, llama3 or plain" is the type of a choice.
+std::string kind(const Entry& entry) {
+  std::string text = entry.choices.empty() ? entry.type : "";
+  for (size_t i = 0; i < entry.choices.size(); ++i) text += (i ? " | " : "") + entry.choices[i];
+  return text + (entry.limits.empty() ? "" : ", " + entry.limits);
+}
+
+std::string wrapped(const std::string& text, size_t indent, size_t width = 100) {
+  std::string out(indent, ' ');
+  size_t column = indent;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    if (column > indent && column + 1 + end - at > width) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      out += ' ';
+      ++column;
+    }
+    out.append(text, at, end - at);
+    column += end - at;
+    at = end + 1;
+  }
+  return out + "\n";
+}
+
+std::string text_of(const Entry& entry) {
+  std::string head = entry.key + "   " + kind(entry);
+  if (!entry.standard.empty()) head += "   default: " + entry.standard;
+  return head + "\n" + wrapped(entry.meaning, 4);
+}
+}  // namespace
+
+std::string describe(std::string_view name) {
+  const std::vector<Entry> all = entries();
+  std::string text;
+  std::vector<std::string> names;
+  const Recipe standard;
+  for_each_section(standard, [&](const char* section, const auto&, const char* meaning) {
+    names.emplace_back(section);
+    if (!name.empty() && name != section) return;
+    text += (text.empty() ? "" : "\n") + std::string(section) + ": " + meaning + "\n\n";
+    for (const Entry& entry : all)
+      if (entry.key.starts_with(std::string(section) + ".")) text += text_of(entry);
+  });
+  if (!text.empty()) return text;
+  for (const Entry& entry : all) {
+    const std::string leaf = entry.key.substr(entry.key.rfind('.') + 1);
+    names.push_back(entry.key);
+    names.push_back(leaf);
+    if (name == entry.key || name == leaf || entry.key.starts_with(std::string(name) + "[]")) text += text_of(entry);
+  }
+  const auto near = nearest(name, names);
+  require(!text.empty(), ExitCode::usage, "no section or key is called ", name,
+          near ? "; did you mean " + *near + "?" : "", "  (hone recipe --describe lists every key)");
+  return text;
+}
+
+Json describe_json() {
+  Json list = Json::array();
+  for (const Entry& entry : entries()) {
+    Json& json = list.emplace_back(
+        Json{{"key", entry.key}, {"type", entry.type}, {"default", entry.standard_json}, {"meaning", entry.meaning}});
+    if (!entry.choices.empty()) json["choices"] = entry.choices;
+    if (!entry.limits.empty()) json["limits"] = entry.limits;
+  }
+  return list;
+}
+
+}  // namespace hone::recipes

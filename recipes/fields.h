@@ -1,0 +1,184 @@
+// The one list of recipe keys: name, place in Recipe, meaning, limits. Reading, overriding, printing and describing
+// walk it with a visitor, so a new key is one line here and one in recipe.h.
+//   for_each_section(recipe, [&](const char* name, auto& section, const char* meaning) {
+//     for_each_field(section, [&](const char* key, auto& value, const About& about) { … });
+//   });
+// `recipe` may be const; value's type then is const too.
+#pragma once
+#include <array>
+#include <concepts>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "recipes/recipe.h"
+
+namespace hone::recipes {
+
+struct About {
+  const char* meaning;
+  double least = -std::numeric_limits<double>::infinity();  // allowed itself
+  double most = std::numeric_limits<double>::infinity();    // allowed itself
+  double above = -std::numeric_limits<double>::infinity();  // not allowed itself
+  double below = std::numeric_limits<double>::infinity();   // not allowed itself
+};
+
+// Integers end where products of a few of them still fit 64 bits.
+inline constexpr double kMany = 1e12;
+
+template <class Section, class Visit>
+requires std::same_as<std::remove_const_t<Section>, ModelSection>
+void for_each_field(Section& s, Visit&& visit) {
+  visit("path", s.path, About{"Hugging Face model directory: config.json, *.safetensors, tokenizer.json."});
+  visit("shape", s.shape, About{"Name of a known model shape instead of path, for planning and measuring."});
+  visit("weights", s.weights,
+        About{"load: the directory's weights. random: start from random weights, config.json is enough."});
+  visit("quantization", s.quantization,
+        About{"How the frozen base is held. nf4: 4 bits a weight, a quarter of the memory. none: as stored."});
+  visit("double_quantization", s.double_quantization,
+        About{"nf4 only: block scales are quantised too, saving 0.4 bits a weight."});
+  visit("compute", s.compute,
+        About{"Number format of activations. auto: bfloat16 on a GPU that has it, float32 on the CPU."});
+  visit("device", s.device, About{"Where the run computes. auto: the GPU where there is one, else the CPU."});
+  visit("threads", s.threads, About{.meaning = "CPU threads; 0: all cores.", .least = 0, .most = 4096});
+}
+
+template <class Section, class Visit>
+requires std::same_as<std::remove_const_t<Section>, AdapterSection>
+void for_each_field(Section& s, Visit&& visit) {
+  visit("type", s.type, About{"lora: train small matrices beside the frozen base. none: train every parameter."});
+  visit(
+      "r", s.r,
+      About{.meaning = "Rank: width of the small matrices. 8 to 64 are usual; more learns more and takes more memory.",
+            .least = 1,
+            .most = 65536});
+  visit("lora_alpha", s.lora_alpha,
+        About{.meaning = "Scale: the adapter counts lora_alpha / r times. 1 to 2 times r is usual.", .least = 0});
+  visit("lora_dropout", s.lora_dropout,
+        About{.meaning = "Share of the adapter's inputs zeroed while training. 0.05 to 0.1 helps with few rows.",
+              .least = 0,
+              .below = 1});
+  visit(
+      "target_modules", s.target_modules,
+      About{
+          "Which linear layers get an adapter: all-linear, a list of names, or a regular expression for whole names."});
+  visit("use_rslora", s.use_rslora, About{"Scale by lora_alpha / sqrt(r) instead, for high ranks."});
+  visit("path", s.path, About{"Continue from the adapter in this folder."});
+}
+
+template <class Section, class Visit>
+requires std::same_as<std::remove_const_t<Section>, DataFile>
+void for_each_field(Section& s, Visit&& visit) {
+  visit("path", s.path, About{"JSON lines, or for alpaca and text also a JSON array, or for text a .txt file."});
+  visit("type", s.type,
+        About{"messages: chats. alpaca: instruction, input, output. completion: prompt, completion. text: plain text. "
+              "tokens: input_ids, labels."});
+}
+
+template <class Section, class Visit>
+requires std::same_as<std::remove_const_t<Section>, DataSection>
+void for_each_field(Section& s, Visit&& visit) {
+  visit("train", s.train, About{"Files to learn from: [{path: data/a.jsonl, type: messages}]."});
+  visit("evaluation", s.evaluation, About{"Files to evaluate on, or use evaluation_split."});
+  visit("evaluation_split", s.evaluation_split,
+        About{.meaning = "Share of the training rows kept for evaluation, chosen by hash: the same rows in every run.",
+              .least = 0,
+              .below = 1});
+  visit("max_length", s.max_length,
+        About{.meaning = "Longest row in tokens, and the length of packed rows.", .least = 2, .most = 16777216});
+  visit("packing", s.packing, About{"Several documents in a row, isolated from each other: no padding to pay for."});
+  visit("train_on", s.train_on,
+        About{"answers: learn the assistant's turns. last: only the last of them. all: every token."});
+  visit("shuffle", s.shuffle, About{"A new order in every epoch, by training.seed. false: file order."});
+  visit("chat_layout", s.chat_layout, About{"How chats become text."});
+}
+
+template <class Section, class Visit>
+requires std::same_as<std::remove_const_t<Section>, TrainingSection>
+void for_each_field(Section& s, Visit&& visit) {
+  visit("epochs", s.epochs,
+        About{.meaning = "Passes over the training rows; may be a fraction.", .most = 1e6, .above = 0});
+  visit("max_steps", s.max_steps,
+        About{.meaning = "End after this many optimiser steps; 0: by epochs.", .least = 0, .most = kMany});
+  visit("batch_tokens", s.batch_tokens,
+        About{.meaning = "Target size of an optimiser step in tokens; 0: by micro_batch_size and "
+                         "gradient_accumulation_steps.",
+              .least = 0,
+              .most = kMany});
+  visit("micro_batch_size", s.micro_batch_size,
+        About{.meaning = "Rows computed at once.", .least = 1, .most = 1048576});
+  visit("gradient_accumulation_steps", s.gradient_accumulation_steps,
+        About{.meaning = "Micro-batches summed into an optimiser step.", .least = 1, .most = 1048576});
+  visit("learning_rate", s.learning_rate,
+        About{.meaning = "Peak learning rate. 1e-4 to 3e-4 for LoRA, 1e-5 to 5e-5 for every parameter.", .least = 0});
+  visit("lr_scheduler", s.lr_scheduler,
+        About{"How the rate falls after the warm-up: cosine or linear to 0, or constant."});
+  visit("warmup_ratio", s.warmup_ratio,
+        About{.meaning = "Share of the steps in which the rate rises from 0 to its peak.", .least = 0, .most = 1});
+  visit("warmup_steps", s.warmup_steps,
+        About{.meaning = "The same as a number of steps; one of the two.", .least = 0, .most = kMany});
+  visit("seed", s.seed, About{.meaning = "Start of everything random: order, dropout, new weights.", .least = 0});
+  visit("adam_beta1", s.adam_beta1, About{.meaning = "AdamW: memory of the gradient's mean.", .least = 0, .below = 1});
+  visit("adam_beta2", s.adam_beta2,
+        About{.meaning = "AdamW: memory of the gradient's square.", .least = 0, .below = 1});
+  visit("adam_epsilon", s.adam_epsilon, About{.meaning = "AdamW: added to the divisor.", .least = 0});
+  visit("weight_decay", s.weight_decay,
+        About{.meaning = "AdamW: decoupled decay, times the learning rate.", .least = 0});
+  visit("max_grad_norm", s.max_grad_norm,
+        About{.meaning = "Longer gradients are scaled down to this norm; 0: never.", .least = 0});
+  visit("eval_steps", s.eval_steps,
+        About{.meaning = "Evaluate every so many steps; 0: at the end alone.", .least = 0, .most = kMany});
+  visit("recompute", s.recompute,
+        About{"Memory against time: what the backward pass computes again instead of keeping it. auto: as little as "
+              "fits."});
+  visit("sample_prompts", s.sample_prompts, About{"Prompts answered at each evaluation, to watch the model change."});
+}
+
+template <class Section, class Visit>
+requires std::same_as<std::remove_const_t<Section>, OutputSection>
+void for_each_field(Section& s, Visit&& visit) {
+  visit("dir", s.dir, About{"Run folder. Default: runs/ and the recipe file's name."});
+  visit("save_every", s.save_every, About{"Checkpoint interval: 30min, 2h, 45s, or a number of steps."});
+  visit("keep", s.keep, About{.meaning = "Checkpoints kept; older ones are removed.", .least = 1, .most = kMany});
+}
+
+template <class R, class Visit>
+requires std::same_as<std::remove_const_t<R>, Recipe>
+void for_each_section(R& recipe, Visit&& visit) {
+  visit("model", recipe.model, "The model that is trained or whose adapter is trained.");
+  visit("adapter", recipe.adapter, "What is trained.");
+  visit("data", recipe.data, "What it learns from.");
+  visit("training", recipe.training, "How it learns.");
+  visit("output", recipe.output, "Where results go.");
+}
+
+// The words of a choice, in the enumeration's order.
+template <class E>
+inline constexpr std::array<const char*, 0> kWords{};
+template <>
+inline constexpr std::array kWords<Quantization>{"nf4", "none"};
+template <>
+inline constexpr std::array kWords<Compute>{"auto", "float32", "bfloat16"};
+template <>
+inline constexpr std::array kWords<DeviceChoice>{"auto", "cpu", "cuda"};
+template <>
+inline constexpr std::array kWords<WeightsFrom>{"load", "random"};
+template <>
+inline constexpr std::array kWords<AdapterType>{"lora", "none"};
+template <>
+inline constexpr std::array kWords<RowType>{"messages", "alpaca", "completion", "text", "tokens"};
+template <>
+inline constexpr std::array kWords<TrainOn>{"answers", "all", "last"};
+template <>
+inline constexpr std::array kWords<ChatLayout>{"chatml", "llama3", "plain"};
+template <>
+inline constexpr std::array kWords<Scheduler>{"cosine", "linear", "constant"};
+template <>
+inline constexpr std::array kWords<RecomputeChoice>{"auto", "none", "selective", "full"};
+
+template <class E>
+requires std::is_enum_v<E> std::string word_of(E value) { return kWords<E>[size_t(value)]; }
+
+std::string interval_text(const SaveEvery& every);  // "100", "30min", "45s"
+
+}  // namespace hone::recipes

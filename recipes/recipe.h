@@ -1,0 +1,137 @@
+// The recipe: what one training run does, as typed sections read from a YAML file.
+//   const Recipe recipe = read_recipe("support.yaml", overrides);   // overrides: {"training.seed=3", …}
+//   recipe.adapter.r;                                               // 16
+//   write_text(run / "recipe.yaml", to_yaml(recipe));               // reads back as the same recipe
+// What each key means: fields.h, or `hone recipe --describe`.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "kernels/host/file.h"
+#include "kernels/host/json.h"
+
+namespace hone::recipes {
+
+// In YAML by these words; `automatic` is written "auto".
+enum class Quantization { nf4, none };
+enum class Compute { automatic, float32, bfloat16 };
+enum class DeviceChoice { automatic, cpu, cuda };
+enum class WeightsFrom { load, random };
+enum class AdapterType { lora, none };
+enum class RowType { messages, alpaca, completion, text, tokens };
+enum class TrainOn { answers, all, last };
+enum class ChatLayout { chatml, llama3, plain };
+enum class Scheduler { cosine, linear, constant };
+enum class RecomputeChoice { automatic, none, selective, full };
+
+// Steps where `steps` is positive, time else. In YAML an integer is steps; "30min", "2h", "45s" is time.
+struct SaveEvery {
+  int64_t steps = 0;
+  double seconds = 1800;
+  bool operator==(const SaveEvery&) const = default;
+};
+
+struct DataFile {
+  std::string path;
+  RowType type = RowType::messages;
+  bool operator==(const DataFile&) const = default;
+};
+
+// Text: "all-linear" or a regular expression for whole module names. A list: names.
+using TargetModules = std::variant<std::string, std::vector<std::string>>;
+
+struct ModelSection {
+  std::string path;
+  Quantization quantization = Quantization::nf4;
+  bool double_quantization = true;
+  Compute compute = Compute::automatic;
+  DeviceChoice device = DeviceChoice::automatic;
+  int64_t threads = 0;  // 0: all cores
+  std::string shape;
+  WeightsFrom weights = WeightsFrom::load;
+  bool operator==(const ModelSection&) const = default;
+};
+
+struct AdapterSection {
+  AdapterType type = AdapterType::lora;
+  int64_t r = 16;
+  double lora_alpha = 32;
+  double lora_dropout = 0;
+  TargetModules target_modules = "all-linear";
+  bool use_rslora = false;
+  std::string path;
+  bool operator==(const AdapterSection&) const = default;
+};
+
+struct DataSection {
+  std::vector<DataFile> train;
+  std::vector<DataFile> evaluation;
+  double evaluation_split = 0;
+  int64_t max_length = 2048;
+  bool packing = true;
+  TrainOn train_on = TrainOn::answers;
+  bool shuffle = true;
+  ChatLayout chat_layout = ChatLayout::chatml;
+  bool operator==(const DataSection&) const = default;
+};
+
+struct TrainingSection {
+  double epochs = 1;
+  int64_t max_steps = 0;     // 0: by epochs
+  int64_t batch_tokens = 0;  // 0: by micro_batch_size and gradient_accumulation_steps
+  int64_t micro_batch_size = 1;
+  int64_t gradient_accumulation_steps = 1;
+  double learning_rate = 2e-4;
+  Scheduler lr_scheduler = Scheduler::cosine;
+  double warmup_ratio = 0;
+  int64_t warmup_steps = 0;
+  int64_t seed = 17;
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.999;
+  double adam_epsilon = 1e-8;
+  double weight_decay = 0;
+  double max_grad_norm = 1;  // 0: no clipping
+  int64_t eval_steps = 0;    // 0: at the end alone
+  RecomputeChoice recompute = RecomputeChoice::automatic;
+  std::vector<std::string> sample_prompts;
+  bool operator==(const TrainingSection&) const = default;
+};
+
+struct OutputSection {
+  std::string dir;  // read_recipe fills in runs/<name of the recipe file>
+  SaveEvery save_every;
+  int64_t keep = 2;
+  bool operator==(const OutputSection&) const = default;
+};
+
+struct Recipe {
+  ModelSection model;
+  AdapterSection adapter;
+  DataSection data;
+  TrainingSection training;
+  OutputSection output;
+  bool operator==(const Recipe&) const = default;
+};
+
+// Reads and checks a recipe. An override is "key=value" with a key as in "training.seed" or "data.train[0].path" and a
+// value as YAML writes it; the later wins. Relative paths are of the current folder. Throws Error (ExitCode::usage)
+// with every problem found, a line each: "support.yaml:9:3   adapter.lora_alhpa   unknown key; did you mean
+// lora_alpha?". Files and folders that the recipe names must be there; they are not opened.
+Recipe read_recipe(const fs::path& file, std::span<const std::string> overrides = {});
+
+// Every key with its value, except empty ones and those that others exclude. read_recipe gives back an equal Recipe.
+std::string to_yaml(const Recipe& recipe);
+// {"model": {"path": …}, …} with every key; choices as their words, save_every as 100 or "30min".
+Json to_json(const Recipe& recipe);
+
+// What keys mean: all of them, a section ("adapter") or one key ("adapter.r", "r"). Throws Error (ExitCode::usage) for
+// an unknown name.
+std::string describe(std::string_view section_or_key = {});
+// [{"key", "type", "default", "choices", "limits", "meaning"}], a choice of words having "choices", a number "limits".
+Json describe_json();
+
+}  // namespace hone::recipes

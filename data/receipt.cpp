@@ -90,8 +90,8 @@ std::string Receipt::text() const {
   all += joined("tokens   ", tokens_text(tokens), kGap, "learned ", tokens_text(learned), kGap, "read only ",
                 tokens_text(tokens - learned), kGap, "truncated ", tokens_text(reading.truncated), "\n");
   if (evaluation)
-    all += joined("held out ", with_commas(evaluation->rows), " rows", kGap, tokens_text(evaluation->tokens), " tokens",
-                  kGap, "learned from none, ", tokens_text(evaluation->learned), " predicted\n");
+    all += joined("evaluate ", with_commas(evaluation->rows), " rows", kGap, tokens_text(evaluation->tokens), " tokens",
+                  kGap, tokens_text(evaluation->learned), " predicted\n");
   if (packed)
     all += joined("packing  ", with_commas(packed->rows), " rows of ", with_commas(packed->max_length), ", padding ",
                   percent(packed->padding), "\n");
@@ -104,7 +104,7 @@ std::string Receipt::text() const {
     looks += joined("look here: ", with_commas(answers - ends), " of ", with_commas(answers),
                     " answers without a learned end token");
   }
-  looks += joined(kGap, with_commas(duplicates), " exact duplicates");
+  looks += joined(kGap, with_commas(duplicates), duplicates == 1 ? " exact duplicate" : " exact duplicates");
   if (evaluation) looks += joined(kGap, with_commas(evaluation->shared), " rows shared by train and evaluation");
   return all + looks + "\n";
 }

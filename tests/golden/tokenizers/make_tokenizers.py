@@ -141,6 +141,11 @@ def small():
          trainer=dict(special_tokens=["<unk>"], end_of_word_suffix="</w>", continuing_subword_prefix="##"))
     make("white_space", None, P.WhitespaceSplit(), D.Sequence([D.Replace(Regex("[aeiou]"), "*"), D.Strip("t", 2, 1)]), change=lambda d: d["decoder"]["decoders"].pop(1))
     make("no_decoder", None, P.CharDelimiterSplit("o"))
+    # one <unk> a piece, so that classes of new code points show
+    make("unicode_classes", None, P.Split(Regex(r"\p{L}+|\p{N}+|\p{M}+|\p{P}+|\p{S}+"), "isolated"), unk_token="<unk>", fuse_unk=True,
+         trainer=dict(special_tokens=["<unk>"]), size=200)
+    make("digits_words", None, P.Sequence([P.Digits(False), P.Whitespace()]), unk_token="<unk>", fuse_unk=True,
+         trainer=dict(special_tokens=["<unk>"]), size=200)
     for behavior in ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]:
         make("split_" + behavior, None, P.Split(Regex(r"\s+|[aeiou]"), behavior), D.Fuse(), size=200, tokens=False)
     make("split_inverted", None, P.Sequence([P.Split("the", "merged_with_next"), P.Split(Regex(r"\w+"), "contiguous", invert=True), P.Split(Regex("x*"), "isolated")]), D.Fuse(), size=200, tokens=False)

@@ -15,7 +15,7 @@ endfunction()
 hone_cxx_options(-Wall -Wextra -Wpedantic -Werror -ffp-contract=off)
 hone_cxx_options($<$<CONFIG:Release>:-O3>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  hone_cxx_options(-Wno-restrict)  # false alarms on std::string + (GCC bug 105329)
+  hone_cxx_options(-Wno-restrict -Wno-maybe-uninitialized)  # false alarms: std::string + (GCC bug 105329), AVX-512 intrinsics (105593)
 endif()
 
 include(CheckCXXCompilerFlag)

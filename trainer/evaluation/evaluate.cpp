@@ -1,0 +1,45 @@
+#include "trainer/evaluation/evaluate.h"
+
+#include <cmath>
+
+#include "trainer/model/batch.h"
+
+namespace hone::trainer {
+
+namespace {
+// The loss of each target of a batch, in the order of the tokens.
+std::vector<double> target_losses(Stream& stream, const Decoder& model, const data::Batch& host) {
+  const DeviceBatch batch = upload(stream, model, host);
+  Tape tape = Tape::inference(stream);
+  const Var h = hidden_states(tape, model, batch);
+  Tensor losses(stream, {batch.targets.count}, model.dtype), log_sum_exp(stream, {batch.targets.count}, model.dtype);
+  constexpr int64_t kChunk = 256;
+  kernels::linear_cross_entropy(stream, losses, log_sum_exp, nullptr, h.value(), autograd::operand(model.head),
+                                batch.targets, kChunk);
+  if (model.dtype == DType::float64) return losses.to_host<double>();
+  const std::vector<float> single = losses.to_host<float>();
+  return {single.begin(), single.end()};
+}
+}  // namespace
+
+Evaluation evaluate(Stream& stream, const Decoder& model, const std::vector<data::Row>& rows, int64_t token_budget) {
+  Evaluation result;
+  double sum = 0;
+  for (const data::Batch& batch : data::evaluation_batches(rows, token_budget)) {
+    const std::vector<double> losses = target_losses(stream, model, batch);
+    size_t next = 0;
+    for (size_t d = 0; d < batch.rows.size(); ++d) {
+      RowLoss row{rows[size_t(batch.rows[d])].number, 0, 0};
+      for (int32_t t = batch.starts[d]; t < batch.starts[d + 1]; ++t)
+        if (batch.labels[size_t(t)] >= 0) row.loss_sum += losses[next++], ++row.target_tokens;
+      sum += row.loss_sum;
+      result.target_tokens += row.target_tokens;
+      result.rows.push_back(row);
+    }
+  }
+  result.loss = result.target_tokens > 0 ? sum / double(result.target_tokens) : 0;
+  result.perplexity = std::exp(result.loss);
+  return result;
+}
+
+}  // namespace hone::trainer

@@ -1,0 +1,24 @@
+#include "trainer/model/batch.h"
+
+#include "kernels/rope/rope.h"
+
+namespace hone::trainer {
+
+DeviceBatch upload(Stream& stream, const Decoder& model, const data::Batch& batch) {
+  std::vector<int32_t> rows, labels;
+  for (size_t t = 0; t < batch.labels.size(); ++t) {
+    if (batch.labels[t] < 0) continue;
+    require(batch.labels[t] < model.config.vocabulary, ExitCode::input, "[batch] label ", batch.labels[t],
+            " is outside the vocabulary of ", model.config.vocabulary, "; was the data tokenised for another model?");
+    rows.push_back(int32_t(t)), labels.push_back(batch.labels[t]);
+  }
+  const int64_t tokens = int64_t(batch.tokens.size()), count = int64_t(rows.size());
+  Tensor turns(stream, {tokens, model.config.head_dim}, model.dtype);
+  kernels::rope_table(stream, turns, Tensor::from(stream, {tokens}, batch.positions), model.inv_freq);
+  return {.tokens = Tensor::from(stream, {tokens}, batch.tokens),
+          .turns = turns,
+          .documents = {std::make_shared<const std::vector<int32_t>>(batch.starts)},
+          .targets = {Tensor::from(stream, {count}, rows), Tensor::from(stream, {count}, labels), count}};
+}
+
+}  // namespace hone::trainer

@@ -1,0 +1,17 @@
+// Next-token prediction on the labelled positions.
+#pragma once
+#include "trainer/model/decoder.h"
+
+namespace hone::trainer {
+
+struct Supervised {
+  int64_t chunk = 256;  // labelled positions that have logits at a time
+  // (1): minus log likelihood, summed over the labelled positions.
+  Var summed_loss(Tape& tape, const Decoder& model, const DeviceBatch& batch,
+                  const std::vector<Recompute>& recompute) const {
+    const Var h = hidden_states(tape, model, batch, recompute);
+    return autograd::linear_cross_entropy(tape, h, model.head, batch.targets, chunk);
+  }
+};
+
+}  // namespace hone::trainer

@@ -1,0 +1,46 @@
+#include "trainer/train_loop.h"
+
+#include "trainer/model/batch.h"
+
+namespace hone::trainer {
+
+TrainLoop::TrainLoop(Stream& stream, Decoder& model, StepBatches batches, TrainOptions options, Plan plan,
+                     std::shared_ptr<Communicator> ranks)
+    : stream_(stream),
+      model_(model),
+      batches_(std::move(batches)),
+      options_(std::move(options)),
+      plan_(std::move(plan)),
+      ranks_(std::move(ranks)),
+      parameters_(stream, model.parameters()),
+      optimizer_(stream, parameters_, options_.adamw),
+      totals_(stream),
+      objective_{plan_.loss_chunk},
+      one_(stream, {1}, model.dtype) {
+  kernels::fill(stream_, one_, 1);
+}
+
+StepReport TrainLoop::step() {
+  totals_.clear(stream_);
+  uint32_t micro = 0;
+  int64_t tokens = 0;
+  for (const data::Batch& host : batches_(step_)) {
+    const DeviceBatch batch = upload(stream_, model_, host);
+    Tape tape(stream_, {options_.seed, uint32_t(step_), micro++});
+    const Var loss = objective_.summed_loss(tape, model_, batch, plan_.recompute);
+    tape.backward(loss.slot(), one_);
+    totals_.add(stream_, loss.value(), batch.targets.count);
+    tokens += int64_t(host.tokens.size());
+  }
+  ranks_->all_reduce_sum(stream_, parameters_.gradients(), totals_.tensor());
+  totals_.measure_gradients(stream_, parameters_.gradients());
+  const double rate = options_.rate(step_);
+  optimizer_.step(stream_, parameters_, rate, totals_);
+  parameters_.clear_gradients(stream_);
+  const Totals::Read sums = totals_.read();
+  return {
+      ++step_,    sums.loss_sum / std::max(1.0, sums.targets), sums.gradient_norm, rate, tokens, int64_t(sums.targets),
+      sums.finite};
+}
+
+}  // namespace hone::trainer

@@ -141,8 +141,8 @@ def small():
          trainer=dict(special_tokens=["<unk>"], end_of_word_suffix="</w>", continuing_subword_prefix="##"))
     make("white_space", None, P.WhitespaceSplit(), D.Sequence([D.Replace(Regex("[aeiou]"), "*"), D.Strip("t", 2, 1)]), change=lambda d: d["decoder"]["decoders"].pop(1))
     make("no_decoder", None, P.CharDelimiterSplit("o"))
-    # one <unk> a piece, so that classes of new code points show
-    make("unicode_classes", None, P.Split(Regex(r"\p{L}+|\p{N}+|\p{M}+|\p{P}+|\p{S}+"), "isolated"), unk_token="<unk>", fuse_unk=True,
+    # what is of no class becomes <unk>, so that classes of new code points show
+    make("unicode_classes", None, P.Split(Regex(r"[\p{L}\p{N}\p{M}\p{P}\p{S}]"), "removed"), unk_token="<unk>", fuse_unk=True,
          trainer=dict(special_tokens=["<unk>"]), size=200)
     make("digits_words", None, P.Sequence([P.Digits(False), P.Whitespace()]), unk_token="<unk>", fuse_unk=True,
          trainer=dict(special_tokens=["<unk>"]), size=200)

@@ -104,36 +104,41 @@ std::string text_of(const Entry& entry) {
   if (!entry.standard.empty()) head += "   default: " + entry.standard;
   return head + "\n" + wrapped(entry.meaning, 4);
 }
-}  // namespace
-
-std::string describe(std::string_view name) {
-  const std::vector<Entry> all = entries();
-  std::string text;
+// Those that a section's or a key's name means; all for no name.
+std::vector<Entry> chosen(std::string_view name) {
+  std::vector<Entry> all = entries(), found;
   std::vector<std::string> names;
-  const Recipe standard;
-  for_each_section(standard, [&](const char* section, const auto&, const char* meaning) {
-    names.emplace_back(section);
-    if (!name.empty() && name != section) return;
-    text += (text.empty() ? "" : "\n") + std::string(section) + ": " + meaning + "\n\n";
-    for (const Entry& entry : all)
-      if (entry.key.starts_with(std::string(section) + ".")) text += text_of(entry);
-  });
-  if (!text.empty()) return text;
-  for (const Entry& entry : all) {
+  for (Entry& entry : all) {
+    const std::string section = entry.key.substr(0, entry.key.find('.'));
     const std::string leaf = entry.key.substr(entry.key.rfind('.') + 1);
-    names.push_back(entry.key);
-    names.push_back(leaf);
-    if (name == entry.key || name == leaf || entry.key.starts_with(std::string(name) + "[]")) text += text_of(entry);
+    names.insert(names.end(), {section, leaf, entry.key});
+    const std::string list = entry.key.substr(0, entry.key.find('['));  // "data.train" means its entries' keys too
+    if (name.empty() || name == section || name == leaf || name == entry.key || name == list)
+      found.push_back(std::move(entry));
   }
   const auto near = nearest(name, names);
-  require(!text.empty(), ExitCode::usage, "no section or key is called ", name,
+  require(!found.empty(), ExitCode::usage, "no section or key is called ", name,
           near ? "; did you mean " + *near + "?" : "", "  (hone recipe --describe lists every key)");
+  return found;
+}
+}  // namespace
+
+std::string describe(std::string_view section_or_key) {
+  const std::vector<Entry> found = chosen(section_or_key);
+  std::string text;
+  const Recipe standard;
+  for_each_section(standard, [&](const std::string& section, const auto&, const char* meaning) {
+    if (section_or_key.empty() || section_or_key == section)
+      text += (text.empty() ? "" : "\n") + section + ": " + meaning + "\n\n";
+    for (const Entry& entry : found)
+      if (entry.key.starts_with(section + ".")) text += text_of(entry);
+  });
   return text;
 }
 
-Json describe_json() {
+Json describe_json(std::string_view section_or_key) {
   Json list = Json::array();
-  for (const Entry& entry : entries()) {
+  for (const Entry& entry : chosen(section_or_key)) {
     Json& json = list.emplace_back(
         Json{{"key", entry.key}, {"type", entry.type}, {"default", entry.standard_json}, {"meaning", entry.meaning}});
     if (!entry.choices.empty()) json["choices"] = entry.choices;

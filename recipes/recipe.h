@@ -131,7 +131,7 @@ Json to_json(const Recipe& recipe);
 // What keys mean: all of them, a section ("adapter") or one key ("adapter.r", "r"). Throws Error (ExitCode::usage) for
 // an unknown name.
 std::string describe(std::string_view section_or_key = {});
-// [{"key", "type", "default", "choices", "limits", "meaning"}], a choice of words having "choices", a number "limits".
-Json describe_json();
+// The same as [{"key", "type", "default", "meaning"}], with "choices" where there are some and "limits" of a number.
+Json describe_json(std::string_view section_or_key = {});
 
 }  // namespace hone::recipes

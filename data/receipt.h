@@ -12,6 +12,11 @@
 
 namespace hone::data {
 
+struct EvaluationCounts {
+  int64_t rows = 0, tokens = 0, learned = 0;
+  int64_t shared = 0;  // rows that training has too
+};
+
 struct Receipt {
   // `evaluation` may be null; where it was split off from `train` (one Reading for both), say so with `split`.
   Receipt(const Dataset& train, const Dataset* evaluation, const std::optional<Packed>& packed, bool split = false);
@@ -23,11 +28,7 @@ struct Receipt {
   int64_t tokens = 0, learned = 0;  // of training; a row's first token is never learned
   int64_t answers = 0, ends = 0;    // learned answers; how many of them end with a learned end token
   int64_t duplicates = 0;           // training rows equal to an earlier one
-  struct Evaluation {
-    int64_t rows = 0, tokens = 0, learned = 0;
-    int64_t shared = 0;  // rows that training has too
-  };
-  std::optional<Evaluation> evaluation;
+  std::optional<EvaluationCounts> evaluation;
   std::optional<Packed> packed;
 
   // "rows     18,402 read   18,371 used   14 too long (dropped: lines 3, 9, …)" and so on; lines end in '\n'.

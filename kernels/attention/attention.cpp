@@ -1,5 +1,7 @@
 #include "kernels/attention/attention.h"
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "kernels/core/dispatch.h"
 
@@ -16,25 +18,39 @@ decltype(cpu::attention) attention;
 decltype(cpu::attention_backward) attention_backward;
 }  // namespace cuda
 
-void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
-               const DocumentOffsets& documents, const AttentionShape& shape) {
-  const Check check("attention", stream);
+namespace {
+void check_arguments(const Check& check, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o,
+                     const Tensor& log_sum_exp, const DocumentOffsets& documents, const AttentionShape& shape) {
   const int64_t tokens = q.rows();
+  check.that(shape.kv_heads > 0 && shape.head_dim > 0 && shape.heads % shape.kv_heads == 0, "heads (", shape.heads,
+             ") must be a multiple of kv_heads (", shape.kv_heads, ")");
   check("q", q, {tokens, shape.heads * shape.head_dim}, q.dtype());
   check("k", k, {tokens, shape.kv_heads * shape.head_dim}, q.dtype());
   check("v", v, {tokens, shape.kv_heads * shape.head_dim}, q.dtype());
   check("o", o, q.shape(), q.dtype());
   check("log_sum_exp", log_sum_exp, {tokens, shape.heads}, q.dtype());
-  check.that(shape.heads % shape.kv_heads == 0, "heads (", shape.heads, ") must be a multiple of kv_heads (",
-             shape.kv_heads, ")");
-  check.that(documents.host && documents.host->back() == tokens, "documents must end at ", tokens);
+  check.that(documents.host && !documents.host->empty() && documents.host->front() == 0 &&
+                 documents.host->back() == tokens && std::is_sorted(documents.host->begin(), documents.host->end()),
+             "documents must rise from 0 to ", tokens);
+}
+}  // namespace
+
+void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
+               const DocumentOffsets& documents, const AttentionShape& shape) {
+  const Check check("attention", stream);
+  check_arguments(check, q, k, v, o, log_sum_exp, documents, shape);
   run_on<&cpu::attention, &cuda::attention>(stream, o, log_sum_exp, q, k, v, documents, shape);
 }
 
 void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout, const Tensor& q,
                         const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& log_sum_exp,
                         const DocumentOffsets& documents, const AttentionShape& shape) {
-  Check("attention_backward", stream)("dout", dout, o.shape(), o.dtype());
+  const Check check("attention_backward", stream);
+  check_arguments(check, q, k, v, o, log_sum_exp, documents, shape);
+  check("dout", dout, o.shape(), o.dtype());
+  check("dq", dq, q.shape(), q.dtype());
+  check("dk", dk, k.shape(), q.dtype());
+  check("dv", dv, v.shape(), q.dtype());
   Tensor delta(stream, log_sum_exp.shape(), q.dtype());  // sum over head_dim of dout * o
   run_on<&cpu::attention_backward, &cuda::attention_backward>(stream, dq, dk, dv, delta, dout, q, k, v, o, log_sum_exp,
                                                               documents, shape);

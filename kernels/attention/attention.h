@@ -1,6 +1,6 @@
 // Causal grouped-query attention over packed documents; a query sees its own document up to itself.
 // q, o (T, heads * head_dim); k, v (T, kv_heads * head_dim); log_sum_exp (T, heads). Memory is linear in T: scores live
-// in kTile x kTile pieces (Dao 2023).
+// in fixed square tiles (Dao 2023).
 #pragma once
 #include <memory>
 #include <vector>
@@ -20,9 +20,10 @@ namespace hone::kernels {
 struct AttentionShape {
   int64_t heads, kv_heads, head_dim;
 };
+// Overwrites o and log_sum_exp, which the way back needs. All float32 or all float64; q, k, v, o may have row strides.
 void attention(Stream&, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
                const DocumentOffsets&, const AttentionShape&);
-// Overwrites dq, dk, dv.
+// Overwrites dq, dk, dv, of the shapes of q, k, v.
 void attention_backward(Stream&, Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout, const Tensor& q,
                         const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& log_sum_exp,
                         const DocumentOffsets&, const AttentionShape&);

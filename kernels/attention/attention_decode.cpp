@@ -17,13 +17,13 @@ void attention_decode(Stream& stream, Tensor& o, const Tensor& q, const Tensor& 
                       const Tensor& lengths, int64_t capacity, const AttentionShape& shape) {
   const Check check("attention_decode", stream);
   const int64_t sequences = q.rows();
+  check.that(shape.kv_heads > 0 && shape.head_dim > 0 && shape.heads % shape.kv_heads == 0, "heads (", shape.heads,
+             ") must be a multiple of kv_heads (", shape.kv_heads, ")");
   check("q", q, {sequences, shape.heads * shape.head_dim}, q.dtype());
   check("o", o, q.shape(), q.dtype());
   check("k_cache", k_cache, {sequences * capacity, shape.kv_heads * shape.head_dim}, q.dtype());
   check("v_cache", v_cache, k_cache.shape(), q.dtype());
   check("lengths", lengths, {sequences}, DType::int32);
-  check.that(shape.heads % shape.kv_heads == 0, "heads (", shape.heads, ") must be a multiple of kv_heads (",
-             shape.kv_heads, ")");
   run_on<&cpu::attention_decode, &cuda::attention_decode>(stream, o, q, k_cache, v_cache, lengths, capacity, shape);
 }
 

@@ -1,0 +1,47 @@
+// What the attention kernels for the CPU share: products of small tiles, and the softmax that takes its scores tile by
+// tile (Milakov and Gimelshein 2018).
+#pragma once
+#include "kernels/core/gemm_tile.h"
+#include "kernels/core/lanes.h"
+
+namespace hone::kernels::cpu {
+
+// Queries and keys a tile. Scores of a tile lie in a square of this stride.
+inline constexpr int32_t kAttentionTile = 64;
+
+// c (m, n) = alpha * a (m, k) bᵀ + beta * c, b (n, k).
+template <class T>
+void times_transposed(T* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b, int64_t m,
+                      int64_t n, int64_t k, T alpha = 1, T beta = 0) {
+  gemm_tile(TileProduct<T>{m, n, k, false, true, alpha, beta, a, stride_a, b, stride_b, c, stride_c});
+}
+// c (m, n) = alpha * a (m, k) b + beta * c, b (k, n).
+template <class T>
+void times(T* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b, int64_t m, int64_t n,
+           int64_t k, T alpha, T beta) {
+  gemm_tile(TileProduct<T>{m, n, k, false, false, alpha, beta, a, stride_a, b, stride_b, c, stride_c});
+}
+// c (m, n) = alpha * aᵀ b + beta * c, a (k, m), b (k, n).
+template <class T>
+void transposed_times(T* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b, int64_t m,
+                      int64_t n, int64_t k, T alpha, T beta) {
+  gemm_tile(TileProduct<T>{m, n, k, true, false, alpha, beta, a, stride_a, b, stride_b, c, stride_c});
+}
+
+// One row's softmax so far: weights are e to the (score - best), sum is theirs.
+template <class T>
+struct OnlineSoftmax {
+  T best = -std::numeric_limits<T>::infinity(), sum = 0;
+
+  // Turns n scores into weights; returns what was made with the weights before is to be multiplied by.
+  T take(T* scores, int64_t n) {
+    const T top = largest_of(n, best, [&](int64_t i) { return scores[i]; });
+    const T shrink = exp_of(best - top);
+    best = top;
+    for (int64_t i = 0; i < n; ++i) scores[i] = exp_of(scores[i] - top);
+    sum = sum * shrink + sum_of<T>(n, [&](int64_t i) { return scores[i]; });
+    return shrink;
+  }
+};
+
+}  // namespace hone::kernels::cpu

@@ -22,9 +22,10 @@ struct Exit {
 };
 
 using AddVerb = void(CLI::App& app, Exit& exit);
-AddVerb add_validate, add_recipe, add_tokenize;
+AddVerb add_validate, add_train, add_eval, add_generate, add_merge, add_recipe, add_tokenize;
 // In the order of a night, then the rest: so `hone` alone prints them.
-inline constexpr std::array<AddVerb*, 3> kVerbs{add_validate, add_recipe, add_tokenize};
+inline constexpr std::array kVerbs{&add_validate, &add_train,  &add_eval,    &add_generate,
+                                   &add_merge,    &add_recipe, &add_tokenize};
 
 // RECIPE [--set key=value]…
 struct RecipeArguments {

@@ -1,0 +1,116 @@
+// A run that was killed and resumed writes the very bytes of one that was not: with accumulation, packing and dropout
+// on, with one and two threads, killed at several steps and while a checkpoint is written.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "kernels/host/json.h"
+#include "tests/support/tiny_run.h"
+
+namespace hone::test {
+namespace {
+
+constexpr const char* kAdapter = "adapter/adapter_model.safetensors";
+
+// metrics.jsonl without what may differ between two runs of the same arithmetic: time, memory.
+std::string curve(const fs::path& run) {
+  std::istringstream lines(contents(run / "metrics.jsonl"));
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    Json value = Json::parse(line);
+    value.erase("seconds"), value.erase("peak_bytes");
+    text += value.dump() + "\n";
+  }
+  return text;
+}
+
+class Resume : public testing::TestWithParam<int> {};
+
+TEST_P(Resume, KilledAnywhereEndsInTheSameBytes) {
+  const std::string threads = std::to_string(GetParam());
+  const TinyRun tiny;
+  tiny.recipe({{"model.threads", threads}});
+  const Outcome whole = run_hone(tiny.train("whole"));
+  ASSERT_EQ(whole.exit_code, 0) << whole.err << whole.out;
+  const std::string adapter = contents(tiny / "whole" / kAdapter);
+  ASSERT_GT(adapter.size(), 1000u);
+
+  // As soon as a checkpoint is there the process is killed: somewhere in the steps after it.
+  for (const char* checkpoint : {"step-000003", "step-000006", "step-000009"}) {
+    const std::string name = std::string("killed-") + checkpoint;
+    const Outcome killed =
+        run_hone_and_kill(tiny.train(name), {.signal = SIGKILL, .file = tiny / name / "checkpoints" / checkpoint});
+    ASSERT_TRUE(killed.exit_code == 128 + SIGKILL || killed.exit_code == 0) << killed.err;
+    const Outcome resumed = run_hone(tiny.train(name, {"--resume"}));
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+    EXPECT_NE(resumed.out.find("resume "), std::string::npos) << resumed.out;
+    EXPECT_EQ(contents(tiny / name / kAdapter), adapter) << "killed after " << checkpoint;
+    EXPECT_EQ(curve(tiny / name), curve(tiny / "whole"));
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Threads, Resume, testing::Values(1, 2));
+
+TEST(Resume, ThreadsDoNotChangeTheBytes) {
+  const TinyRun tiny;
+  ASSERT_EQ(run_hone(tiny.train("one", {"--set", "model.threads=1"})).exit_code, 0);
+  ASSERT_EQ(run_hone(tiny.train("two", {"--set", "model.threads=2"})).exit_code, 0);
+  EXPECT_EQ(contents(tiny / "one" / kAdapter), contents(tiny / "two" / kAdapter));
+  EXPECT_EQ(curve(tiny / "one"), curve(tiny / "two"));
+}
+
+TEST(Resume, SigtermWritesACheckpointAndSaysHowToGoOn) {
+  const TinyRun tiny;
+  tiny.recipe({{"training.max_steps", "600"}, {"output.save_every", "100000"}});
+  const Outcome stopped = run_hone_and_kill(tiny.train("run"), {.signal = SIGTERM, .file = tiny / "run/metrics.jsonl"});
+  ASSERT_EQ(stopped.exit_code, 75) << stopped.err;
+  EXPECT_NE(stopped.out.find("Go on with: hone train"), std::string::npos) << stopped.out;
+  EXPECT_FALSE(fs::exists(tiny / "run/adapter"));
+  // Where it stopped is where it goes on, and the end is that of a run never stopped.
+  const Outcome resumed = run_hone(
+      tiny.train("run", {"--resume", "--set", "training.max_steps=600", "--set", "output.save_every=100000"}));
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+}
+
+TEST(Resume, WithoutACheckpointStartsAtZeroWithANote) {
+  const TinyRun tiny;
+  const Outcome outcome = run_hone(tiny.train("run", {"--resume"}));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("no checkpoint to resume from: starting at step 0"), std::string::npos) << outcome.out;
+}
+
+TEST(Resume, AFolderThatHoldsARunIsRefused) {
+  const TinyRun tiny;
+  ASSERT_EQ(run_hone(tiny.train("run")).exit_code, 0);
+  const Outcome again = run_hone(tiny.train("run"));
+  EXPECT_EQ(again.exit_code, 2);
+  EXPECT_NE(again.err.find("already holds a run. Go on with: hone train"), std::string::npos) << again.err;
+}
+
+TEST(Resume, OtherSettingsAreRefusedByName) {
+  const TinyRun tiny;
+  ASSERT_EQ(run_hone(tiny.train("run")).exit_code, 0);
+  const Outcome other = run_hone(tiny.train("run", {"--resume", "--set", "adapter.r=8"}));
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_NE(other.err.find("adapter.r was 4 and is now 8"), std::string::npos) << other.err;
+  const Outcome rate = run_hone(tiny.train("run", {"--resume", "--set", "training.max_steps=14"}));
+  EXPECT_EQ(rate.exit_code, 0) << rate.err;
+  EXPECT_NE(rate.out.find("training.max_steps was 12 and is now 14"), std::string::npos) << rate.out;
+}
+
+TEST(Resume, ADamagedNewestCheckpointIsNamedAndThePreviousOneUsed) {
+  const TinyRun tiny;
+  ASSERT_EQ(run_hone(tiny.train("whole")).exit_code, 0);
+  const std::string adapter = contents(tiny / "whole" / kAdapter);
+  const fs::path newest = tiny / "whole/checkpoints/step-000009/state.safetensors";
+  std::string bytes = contents(newest);
+  ASSERT_FALSE(bytes.empty());
+  bytes[bytes.size() / 2] = char(bytes[bytes.size() / 2] ^ 1);
+  tiny.folder().write("whole/checkpoints/step-000009/state.safetensors", bytes);
+  const Outcome resumed = run_hone(tiny.train("whole", {"--resume"}));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_NE(resumed.out.find("step-000009"), std::string::npos) << resumed.out;
+  EXPECT_NE(resumed.out.find("from step-000006"), std::string::npos) << resumed.out;
+  EXPECT_EQ(contents(tiny / "whole" / kAdapter), adapter);
+}
+
+}  // namespace
+}  // namespace hone::test

@@ -1,0 +1,41 @@
+// From a recipe to the parts of a run: device, model, adapter, data. Used by every verb that touches a model.
+#pragma once
+#include <optional>
+
+#include "checkpoints/base/model_directory.h"
+#include "data/dataset.h"
+#include "data/tokenizer/tokenizer.h"
+#include "recipes/recipe.h"
+#include "trainer/generation/generate.h"
+#include "trainer/model/load.h"
+#include "trainer/model/lora.h"
+#include "trainer/optim/schedule.h"
+
+namespace hone::trainer {
+
+// A model directory, opened and read as far as its sizes.
+struct Base {
+  checkpoints::ModelDirectory directory;
+  Config config;
+  explicit Base(const fs::path& path)
+      : directory(path), config(read_config(JsonView(directory.config(), (path / "config.json").string()))) {}
+};
+
+// A stream on the device the recipe names. Errors: a device or compute type this build or machine does not have.
+Stream make_stream(const recipes::ModelSection&);
+
+// Where the recipe's base takes its values from.
+std::unique_ptr<Weights> weights_of(const recipes::Recipe&, const Base&);
+LoadOptions load_options(const recipes::Recipe&, bool trainable);
+LoraOptions lora_options(const recipes::AdapterSection&, uint64_t seed);
+
+// The base of a recipe, frozen, with the adapter of `adapter` where it is given.
+Decoder load_for_use(Stream&, const recipes::Recipe&, const Base&, const std::optional<fs::path>& adapter);
+
+// The tokenizer of a model directory; empty where it has none (rows that are already tokenised need none).
+std::optional<data::Tokenizer> find_tokenizer(const fs::path& model);
+
+// Prompt tokens as the model was trained to read them: the start token where its tokenizer adds one.
+std::vector<int32_t> prompt_tokens(const data::Tokenizer&, const std::string& text);
+
+}  // namespace hone::trainer

@@ -1,0 +1,340 @@
+#include "trainer/run/train.h"
+
+#include <cmath>
+#include <optional>
+
+#include "data/batches/batches.h"
+#include "kernels/host/memory.h"
+#include "kernels/host/text.h"
+#include "trainer/evaluation/evaluate.h"
+#include "trainer/plan/planner.h"
+#include "trainer/report/progress.h"
+#include "trainer/run/corpus.h"
+#include "trainer/run/export.h"
+#include "trainer/run/run_folder.h"
+#include "trainer/run/setup.h"
+#include "trainer/run/state.h"
+
+namespace hone::trainer {
+
+namespace {
+// A share of memory that is never planned for: the system, the page cache, other programs.
+constexpr double kReserve = 0.1;
+// After this many checkpoints in a row that could not be written, the run ends.
+constexpr int kMostFailedSaves = 3;
+
+bool trains_everything(const recipes::Recipe& recipe) { return recipe.adapter.type == recipes::AdapterType::none; }
+
+// What must be the same again for a resumed run to be the same run.
+Json facts_of(const recipes::Recipe& recipe, const Base& base, const Corpus& corpus) {
+  Json settings = recipes::to_json(recipe);
+  settings.erase("output");
+  for (const char* key : {"threads", "device", "shape"}) settings["model"].erase(key);
+  for (const char* key : {"eval_steps", "sample_prompts", "recompute"}) settings["training"].erase(key);
+  return {{"recipe", settings}, {"base", base.directory.fingerprint()}, {"data", corpus.hash}};
+}
+
+class Run {
+ public:
+  Run(const recipes::Recipe& recipe, const TrainCommand& command, std::ostream& screen)
+      : recipe_(recipe),
+        command_(command),
+        folder_(recipe.output.dir),
+        stream_(make_stream(recipe.model)),
+        base_(recipe.model.path),
+        tokenizer_(find_tokenizer(recipe.model.path)),
+        progress_(screen, 0, command.terminal) {
+    require(command.resume || !folder_.holds_a_run(), ExitCode::usage, folder_.path().string(),
+            ": already holds a run. Go on with: hone train ", command.recipe_name,
+            " --resume   (or choose another output.dir)");
+  }
+
+  ExitCode go() {
+    read_data();
+    load_model();
+    plan();
+    prepare_loop();
+    if (command_.resume)
+      resume();
+    else
+      start();
+    if (!train_steps()) return ExitCode::stopped;
+    finish();
+    return ExitCode::done;
+  }
+
+ private:
+  void say(const std::string& line) { progress_.say(line); }
+
+  void read_data() {
+    corpus_ = read_corpus(recipe_, base_, tokenizer_);
+    std::string receipt = corpus_.receipt->text();
+    while (receipt.ends_with('\n')) receipt.pop_back();
+    say(receipt);
+    batches_.emplace(corpus_.train, batch_options(recipe_));
+    const recipes::TrainingSection& t = recipe_.training;
+    total_steps_ = t.max_steps > 0 ? t.max_steps : batches_->steps_of(t.epochs);
+    require(total_steps_ > 0, ExitCode::usage, "training.epochs: ", t.epochs,
+            " of this data is not one step; set training.max_steps");
+  }
+
+  void load_model() {
+    const bool all = trains_everything(recipe_);
+    const Config& c = base_.config;
+    weights_ = weights_of(recipe_, base_);
+    const LoadOptions options = load_options(recipe_, all);
+    model_.emplace(load_decoder(stream_, c, *weights_, options));
+    if (!all && recipe_.adapter.path.empty()) {
+      lora_ = lora_options(recipe_.adapter, uint64_t(recipe_.training.seed));
+      add_lora(stream_, *model_, lora_);
+    } else if (!all) {
+      const checkpoints::LoraAdapter adapter = checkpoints::read_adapter(recipe_.adapter.path);
+      add_lora(stream_, *model_, adapter, true);
+      lora_ = options_of(adapter);
+    }
+    shape_ = RunShape{
+        .config = c, .load = options, .lora = all ? std::nullopt : std::optional(lora_), .batch = largest_batch()};
+    weights_bytes_ = stream_.allocator()->usage().live;
+  }
+
+  // As large as a micro-batch of this run can be, every position with a label: what memory is planned for.
+  data::Batch largest_batch() const {
+    int64_t longest = recipe_.data.max_length;
+    if (!recipe_.data.packing) {
+      longest = 1;
+      for (const data::Row& row : corpus_.train) longest = std::max(longest, int64_t(row.tokens.size()));
+    }
+    const auto tokens = size_t(longest * batches_->micro_batch_size());
+    return {.tokens = std::vector<int32_t>(tokens, 0),
+            .positions = std::vector<int32_t>(tokens, 0),
+            .labels = std::vector<int32_t>(tokens, 0),
+            .starts = {0, int32_t(tokens)},
+            .rows = {0},
+            .documents = 1,
+            .targets = int64_t(tokens)};
+  }
+
+  void plan() {
+    using recipes::RecomputeChoice;
+    const RecomputeChoice choice = recipe_.training.recompute;
+    const uint64_t available = available_memory(),
+                   budget = uint64_t(double(available) * (1 - kReserve)) + weights_bytes_;
+    if (choice == RecomputeChoice::automatic && available > 0) {
+      plan_ = choose_plan(*shape_, *weights_, budget);
+    } else {
+      plan_ = uniform_plan(base_.config, choice == RecomputeChoice::full        ? Recompute::full
+                                         : choice == RecomputeChoice::selective ? Recompute::selective
+                                                                                : Recompute::none);
+    }
+    const Usage usage = predict(*shape_, *weights_, plan_);
+    say(joined("memory   planned peak ", bytes_text(usage.peak), "   weights and adapter ", bytes_text(weights_bytes_),
+               "   ", available > 0 ? bytes_text(available) + " free" : ""));
+    require(available == 0 || usage.peak <= budget, ExitCode::memory, "the run needs ", bytes_text(usage.peak), ", ",
+            bytes_text(budget), " can be used; set training.recompute: auto or full, or a smaller data.max_length");
+  }
+
+  void prepare_loop() {
+    const recipes::TrainingSection& t = recipe_.training;
+    const RateOptions rate{
+        .schedule = t.lr_scheduler == recipes::Scheduler::cosine   ? Schedule::cosine
+                    : t.lr_scheduler == recipes::Scheduler::linear ? Schedule::linear
+                                                                   : Schedule::constant,
+        .peak = t.learning_rate,
+        .warmup_steps = t.warmup_steps > 0 ? t.warmup_steps : warmup_steps_of(t.warmup_ratio, total_steps_),
+        .total_steps = total_steps_};
+    const kernels::AdamW adamw{.beta1 = t.adam_beta1,
+                               .beta2 = t.adam_beta2,
+                               .eps = t.adam_epsilon,
+                               .decay = t.weight_decay,
+                               .max_norm = t.max_grad_norm > 0 ? t.max_grad_norm : INFINITY};
+    loop_.emplace(
+        stream_, *model_, [this](int64_t step) { return batches_->step(step); },
+        TrainOptions{
+            .seed = uint64_t(t.seed), .adamw = adamw, .rate = [rate](int64_t step) { return rate_at(rate, step); }},
+        plan_);
+    store_.emplace(folder_.checkpoints(), recipe_.output.keep);
+    progress_.expect(total_steps_);
+  }
+
+  void start() {
+    write_text(folder_.recipe(), recipes::to_yaml(recipe_));
+    write_text(folder_.receipt(), corpus_.receipt->json().dump(2) + "\n");
+    say(joined("start    ", total_steps_, " steps, ", with_commas(loop_->parameters().values().elements()),
+               " trained parameters, ", corpus_.train.size(), " rows a pass"));
+    if (!corpus_.evaluation.empty()) evaluate_now();
+  }
+
+  void resume() {
+    const auto found = store_->newest();
+    if (!found) {
+      say("note     there is no checkpoint to resume from: starting at step 0");
+      folder_.keep_lines_until(-1);
+      return start();
+    }
+    for (const std::string& note : found->notes) say("note     " + note);
+    const Json& saved = found->state.facts;
+    for (const std::string& note : check_resume(saved.at("settings"), facts_of(recipe_, base_, corpus_)))
+      say("note     " + note);
+    restore(*loop_, found->state);
+    tokens_ = saved.at("tokens").get<int64_t>();
+    seconds_ = saved.at("seconds").get<double>();
+    if (saved.contains("first_loss")) first_loss_ = saved.at("first_loss").get<double>();
+    if (saved.contains("first_evaluation")) first_evaluation_ = saved.at("first_evaluation").get<double>();
+    folder_.keep_lines_until(loop_->steps_done());
+    write_text(folder_.recipe(), recipes::to_yaml(recipe_));
+    say(joined("resume   from ", found->folder.filename().string(), ", ", total_steps_ - loop_->steps_done(),
+               " steps to go"));
+  }
+
+  // False when a stop was wanted before the last step.
+  bool train_steps() {
+    LineAppender metrics(folder_.metrics());
+    while (loop_->steps_done() < total_steps_) {
+      const Stopwatch watch;
+      const StepReport report = loop_->step();
+      const StepRecord record{report, watch.seconds(), stream_.allocator()->usage().peak};
+      require(report.finite, ExitCode::numerical, "step ", report.step,
+              ": the loss or its gradient is not a finite number; no parameter was ",
+              "changed by it. The newest checkpoint is whole. Try a lower training.learning_rate or a longer warm-up");
+      tokens_ += report.tokens, seconds_ += record.seconds;
+      last_loss_ = report.loss;
+      if (!first_loss_) first_loss_ = report.loss;
+      metrics.append(metrics_line(record));
+      progress_.step(record);
+      const bool last = report.step == total_steps_;
+      if (!last && recipe_.training.eval_steps > 0 && report.step % recipe_.training.eval_steps == 0) evaluate_now();
+      if (command_.stop_wanted() && !last) {
+        say("stopping after this step …");
+        save(true);
+        say(joined("Go on with: hone train ", command_.recipe_name, " --resume"));
+        return false;
+      }
+      if (save_is_due(report.step) && !last) save(false);
+    }
+    return true;
+  }
+
+  bool save_is_due(int64_t step) {
+    const recipes::SaveEvery& every = recipe_.output.save_every;
+    return every.steps > 0 ? step % every.steps == 0 : every.seconds > 0 && since_save_.seconds() >= every.seconds;
+  }
+
+  // A failed save leaves the previous checkpoints whole; the run goes on unless it must not or cannot save again and
+  // again.
+  void save(bool must) {
+    const Stopwatch watch;
+    Json facts{{"settings", facts_of(recipe_, base_, corpus_)},
+               {"tokens", tokens_},
+               {"seconds", seconds_},
+               {"version", command_.version}};
+    if (first_loss_) facts["first_loss"] = *first_loss_;
+    if (first_evaluation_) facts["first_evaluation"] = *first_evaluation_;
+    since_save_.restart();
+    try {
+      store_->save(state_of(*loop_, std::move(facts)));
+      failed_saves_ = 0;
+      char took[32];
+      std::snprintf(took, sizeof took, "%.1f s", watch.seconds());
+      say(joined("checkpoint ", store_->folder_of(loop_->steps_done()).filename().string(), " written (", took, ")"));
+    } catch (const Error& error) {
+      if (must || error.code() != ExitCode::io || ++failed_saves_ >= kMostFailedSaves) throw;
+      say(joined("note     checkpoint not written, the run goes on: ", error.what()));
+    }
+  }
+
+  void evaluate_now() {
+    if (!corpus_.evaluation.empty()) {
+      const Evaluation held_out = evaluate(stream_, *model_, corpus_.evaluation);
+      last_evaluation_ = held_out.loss;
+      if (!first_evaluation_) first_evaluation_ = held_out.loss;
+      char text[96];
+      std::snprintf(text, sizeof text, "evaluation  loss %.4f  perplexity %.3f  (%zu rows)", held_out.loss,
+                    held_out.perplexity, held_out.rows.size());
+      say(text);
+    }
+    if (loop_->steps_done() > 0) show_samples();
+  }
+
+  void show_samples() {
+    if (recipe_.training.sample_prompts.empty()) return;
+    require(tokenizer_.has_value(), ExitCode::usage,
+            "training.sample_prompts: the model directory has no tokenizer.json");
+    LineAppender samples(folder_.samples());
+    for (const std::string& prompt : recipe_.training.sample_prompts)
+      for (const double temperature : {0.0, 0.8}) {
+        const SamplingOptions options{
+            .max_new_tokens = 64, .temperature = temperature, .top_p = 0.95, .seed = uint64_t(recipe_.training.seed)};
+        const std::vector<int32_t> made = generate(stream_, *model_, prompt_tokens(*tokenizer_, prompt), options);
+        const std::string text = tokenizer_->decode(made, true);
+        samples.append(OrderedJson{
+            {"step", loop_->steps_done()},
+            {"prompt", prompt},
+            {"temperature", temperature},
+            {"text", text}}.dump());
+        if (temperature == 0) say(joined("sample   ", prompt, " → ", text));
+      }
+  }
+
+  void finish() {
+    evaluate_now();
+    const std::string what = trains_everything(recipe_) ? "model" : "adapter";
+    const fs::path place = folder_.path() / what;
+    if (trains_everything(recipe_)) {
+      export_model(stream_, *model_, base_, place, ExportType::float32);
+    } else {
+      checkpoints::write_adapter(place, adapter_of(*model_, lora_, recipe_.model.path));
+    }
+    OrderedJson summary{{"steps", total_steps_},
+                        {"tokens", tokens_},
+                        {"seconds", seconds_},
+                        {"peak_bytes", stream_.allocator()->usage().peak}};
+    if (first_loss_) summary["first_loss"] = *first_loss_;
+    if (last_loss_) summary["last_loss"] = *last_loss_;
+    if (first_evaluation_) summary["evaluation_before"] = *first_evaluation_;
+    if (last_evaluation_) summary["evaluation_after"] = *last_evaluation_;
+    summary[what] = place.string();
+    summary["sha256"] =
+        sha256_of_file(place / (trains_everything(recipe_) ? "config.json" : "adapter_model.safetensors"));
+    summary["base_fingerprint"] = base_.directory.fingerprint();
+    summary["version"] = command_.version;
+    write_text(folder_.summary(), summary.dump(2) + "\n");
+    say(joined("done     ", total_steps_, " steps, ", with_commas(tokens_), " tokens, ", duration_text(seconds_)));
+    say(joined(what, trains_everything(recipe_) ? "    " : "  ", place.string()));
+    if (trains_everything(recipe_))
+      say(joined("next     hone generate ", place.string(), " --prompt TEXT"));
+    else
+      say(joined("next     hone generate ", command_.recipe_name, " --adapter ", place.string(),
+                 " --prompt TEXT      hone merge ", command_.recipe_name, " --adapter ", place.string(), " --out DIR"));
+  }
+
+  const recipes::Recipe& recipe_;
+  const TrainCommand& command_;
+  RunFolder folder_;
+  Stream stream_;
+  Base base_;
+  std::optional<data::Tokenizer> tokenizer_;
+  Progress progress_;
+  Corpus corpus_;
+  std::optional<data::Batches> batches_;
+  int64_t total_steps_ = 0;
+  std::unique_ptr<Weights> weights_;
+  std::optional<Decoder> model_;
+  LoraOptions lora_;
+  std::optional<RunShape> shape_;
+  uint64_t weights_bytes_ = 0;
+  Plan plan_;
+  std::optional<TrainLoop> loop_;
+  std::optional<checkpoints::StateStore> store_;
+  Stopwatch since_save_;
+  int failed_saves_ = 0;
+  int64_t tokens_ = 0;
+  double seconds_ = 0;
+  std::optional<double> first_loss_, last_loss_, first_evaluation_, last_evaluation_;
+};
+}  // namespace
+
+ExitCode train(const recipes::Recipe& recipe, const TrainCommand& command, std::ostream& screen) {
+  return Run(recipe, command, screen).go();
+}
+
+}  // namespace hone::trainer

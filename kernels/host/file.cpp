@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <random>
 
 #include "kernels/host/error.h"
 #include "kernels/host/hash.h"
@@ -39,9 +41,13 @@ bool fails(std::string_view call, const fs::path& path) {
   fail(ExitCode::io, path.string(), ": cannot ", what, ": ", std::strerror(code), hint.empty() ? "" : "; ", hint);
 }
 
+// Beside the final name. The random part keeps clear of what a killed process of the same number left (in containers
+// every run has the same one).
 fs::path temporary_name(const fs::path& final_path, std::string_view prefix) {
+  static const uint64_t once = uint64_t(std::random_device{}()) << 32 | std::random_device{}();
   static std::atomic<uint64_t> number{0};
-  return final_path.parent_path() / joined(prefix, final_path.filename().string(), "-", ::getpid(), "-", number++);
+  return final_path.parent_path() /
+         joined(prefix, final_path.filename().string(), "-", ::getpid(), "-", std::hex, once, "-", std::dec, number++);
 }
 constexpr std::string_view kTemporary = ".tmp-", kTrash = ".trash-";
 
@@ -53,6 +59,14 @@ void sync_folder(const fs::path& folder) {
 
 void rename_over(const fs::path& from, const fs::path& to) {
   if (fails("rename", to) || ::rename(from.c_str(), to.c_str()) != 0) cannot("rename into place", to);
+}
+
+// Both names change places in one step; false where the file system cannot.
+bool exchange(const fs::path& from, const fs::path& to) {
+  if (fails("rename", to)) cannot("rename into place", to);
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) cannot("rename into place", to);
+  return false;
 }
 
 void write_all(int fd, std::span<const std::byte> bytes, const fs::path& path) {
@@ -105,7 +119,8 @@ std::string missing_text(const fs::path& path) {
   return text;
 }
 
-InputFile::InputFile(const fs::path& path) : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+// O_NONBLOCK: opening a pipe that nobody writes to must not wait; it is refused below.
+InputFile::InputFile(const fs::path& path) : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   require(fd_.get() >= 0 || errno != ENOENT, ExitCode::input, missing_text(path));
   require(fd_.get() >= 0, ExitCode::input, path.string(), ": cannot open: ", std::strerror(errno));
   struct stat status {};
@@ -168,7 +183,8 @@ void write_text(const fs::path& path, std::string_view text) {
 }
 
 FolderWriter::FolderWriter(fs::path final_path)
-    : final_(std::move(final_path)), temporary_(temporary_name(final_, kTemporary)) {
+    : final_(final_path.has_filename() ? std::move(final_path) : final_path.parent_path()),  // "out/" is "out"
+      temporary_(temporary_name(final_, kTemporary)) {
   if (fails("mkdir", final_) || ::mkdir(temporary_.c_str(), 0700) != 0) cannot("create the folder", final_);
 }
 
@@ -179,19 +195,25 @@ FolderWriter::~FolderWriter() {
 
 void FolderWriter::commit() {
   sync_folder(temporary_);
-  if (fs::exists(fs::symlink_status(final_))) {
-    const fs::path aside = temporary_name(final_, kTrash);
-    rename_over(final_, aside);
+  fs::path old;  // what was there
+  if (!fs::exists(fs::symlink_status(final_))) {
     rename_over(temporary_, final_);
-    committed_ = true;
-    sync_folder(final_.parent_path());
-    std::error_code ignored;
-    fs::remove_all(aside, ignored);
-    return;
+  } else if (exchange(temporary_, final_)) {
+    old = temporary_;
+  } else {
+    old = temporary_name(final_, kTrash);
+    rename_over(final_, old);
+    try {
+      rename_over(temporary_, final_);
+    } catch (...) {
+      ::rename(old.c_str(), final_.c_str());
+      throw;
+    }
   }
-  rename_over(temporary_, final_);
   committed_ = true;
   sync_folder(final_.parent_path());
+  std::error_code ignored;
+  if (!old.empty()) fs::remove_all(old, ignored);
 }
 
 LineAppender::LineAppender(const fs::path& path)

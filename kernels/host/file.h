@@ -75,7 +75,8 @@ class FileWriter {
 void write_text(const fs::path& path, std::string_view text);  // one FileWriter
 
 // A new folder that takes its final name at commit(). Files in it are written with FileWriter under path(). Mode 0700.
-// Where the final name exists, commit() sets it aside, renames and then removes what was set aside.
+// Where the final name exists, commit() puts the new folder in its place in one step and then removes the old one (on
+// file systems that cannot exchange two names, a moment passes between two renames).
 class FolderWriter {
  public:
   explicit FolderWriter(fs::path final_path);

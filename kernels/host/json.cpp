@@ -12,18 +12,21 @@ namespace {
 // Builds the value while watching depth and duplicate keys, which the library's own parser lets pass.
 class StrictBuilder final : public nlohmann::json_sax<Json> {
  public:
-  StrictBuilder(Json& root, std::string_view where, int depth) : builder_(root, true), where_(where), depth_(depth) {}
-  bool null() override { return builder_.null(); }
-  bool boolean(bool value) override { return builder_.boolean(value); }
-  bool number_integer(number_integer_t value) override { return builder_.number_integer(value); }
-  bool number_unsigned(number_unsigned_t value) override { return builder_.number_unsigned(value); }
-  bool number_float(number_float_t value, const string_t& text) override { return builder_.number_float(value, text); }
-  bool string(string_t& value) override { return builder_.string(value); }
+  StrictBuilder(Json& root, std::string_view where, const JsonLimits& limits)
+      : builder_(root, true), where_(where), limits_(limits) {}
+  bool null() override { return counted() && builder_.null(); }
+  bool boolean(bool value) override { return counted() && builder_.boolean(value); }
+  bool number_integer(number_integer_t value) override { return counted() && builder_.number_integer(value); }
+  bool number_unsigned(number_unsigned_t value) override { return counted() && builder_.number_unsigned(value); }
+  bool number_float(number_float_t value, const string_t& text) override {
+    return counted() && builder_.number_float(value, text);
+  }
+  bool string(string_t& value) override { return counted() && builder_.string(value); }
   bool binary(binary_t& value) override { return builder_.binary(value); }
   bool start_object(size_t count) override {
     keys_.emplace_back();
     deeper();
-    return builder_.start_object(count);
+    return counted() && builder_.start_object(count);
   }
   bool key(string_t& value) override {
     require(keys_.back().insert(value).second, ExitCode::input, where_, ": a key occurs twice in one object");
@@ -36,7 +39,7 @@ class StrictBuilder final : public nlohmann::json_sax<Json> {
   }
   bool start_array(size_t count) override {
     deeper();
-    return builder_.start_array(count);
+    return counted() && builder_.start_array(count);
   }
   bool end_array() override {
     --level_;
@@ -47,10 +50,18 @@ class StrictBuilder final : public nlohmann::json_sax<Json> {
   }
 
  private:
-  void deeper() { require(++level_ <= depth_, ExitCode::input, where_, ": nested deeper than ", depth_, " levels"); }
+  void deeper() {
+    require(++level_ <= limits_.depth, ExitCode::input, where_, ": nested deeper than ", limits_.depth, " levels");
+  }
+  bool counted() {
+    require(++values_ <= limits_.values, ExitCode::input, where_, ": more than ", limits_.values, " values");
+    return true;
+  }
   nlohmann::detail::json_sax_dom_parser<Json> builder_;
   std::string_view where_;
-  int depth_, level_ = 0;
+  const JsonLimits& limits_;
+  int level_ = 0;
+  size_t values_ = 0;
   std::vector<std::set<std::string>> keys_;
 };
 
@@ -71,7 +82,7 @@ Json parse_json(std::string_view text, std::string_view where, const JsonLimits&
           ": begins with a byte-order mark; save it as UTF-8 without one");
   require(text.find('\0') == std::string_view::npos, ExitCode::input, where, ": contains a NUL byte");
   Json value;
-  StrictBuilder builder(value, where, limits.depth);
+  StrictBuilder builder(value, where, limits);
   require(Json::sax_parse(text.begin(), text.end(), &builder), ExitCode::input, where, ": not valid JSON");
   return value;
 }

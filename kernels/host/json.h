@@ -22,6 +22,8 @@ using OrderedJson = nlohmann::ordered_json;  // keys as written; for writing fil
 struct JsonLimits {
   size_t bytes = size_t(256) << 20;
   int depth = 64;
+  size_t values =
+      SIZE_MAX;  // numbers, texts, lists, objects … in all: short ones take many times their bytes in memory
 };
 // `where` opens every message: a file name, "data.jsonl:12". Errors carry ExitCode::input and a byte offset, never the
 // content.

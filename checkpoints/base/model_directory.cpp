@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 
 #include "kernels/host/hash.h"
@@ -19,19 +20,45 @@ void check_shard_name(const std::string& name, const std::string& where) {
 }
 }  // namespace
 
+std::optional<fs::path> file_of_model(const fs::path& folder, const std::string& name) {
+  const fs::path path = folder / name;
+  const fs::file_status status = fs::symlink_status(path);
+  if (!fs::exists(status)) return {};
+  if (!fs::is_symlink(status)) return path;
+  std::error_code error;
+  const fs::path target = fs::canonical(path, error);
+  require(!error, ExitCode::input, path.string(), ": a link that leads nowhere; download the model again");
+  const fs::path home = fs::canonical(folder), revisions = home.parent_path();
+  const bool cached = revisions.filename() == "snapshots" && target.parent_path() == revisions.parent_path() / "blobs";
+  require(cached || target.parent_path() == home, ExitCode::input, path.string(),
+          ": a link out of the model directory; links are followed within it and within Hugging Face's cache only. "
+          "Copy the file here");
+  return path;
+}
+
+fs::path ModelDirectory::required(const std::string& name, const std::string& by) const {
+  const std::optional<fs::path> file = file_of_model(path_, name);
+  require(file.has_value(), ExitCode::input, missing_text(path_ / name), by);
+  return *file;
+}
+
 ModelDirectory::ModelDirectory(const fs::path& path) : path_(path) {
   require(fs::exists(path), ExitCode::input, missing_text(path));
   require(fs::is_directory(path), ExitCode::input, path.string(),
           ": expected a model directory (config.json, *.safetensors), got a file");
-  config_ = read_json(path / "config.json");
+  config_ = read_json(required("config.json", "; expected a Hugging Face model directory"));
   require(config_.is_object(), ExitCode::input, (path / "config.json").string(), ": expected an object");
-  const fs::path single = path / "model.safetensors", index = path / "model.safetensors.index.json";
-  if (fs::exists(index)) {
-    open_index(index);
-  } else if (fs::exists(single)) {
-    files_.push_back(std::make_unique<SafetensorsFile>(single));
+  if (const auto single = file_of_model(path, "model.safetensors")) {
+    files_.push_back(std::make_unique<SafetensorsFile>(*single));
     for (const TensorInfo& info : files_[0]->tensors()) places_.emplace(info.name, Place{files_[0].get(), &info});
+  } else if (const auto index = file_of_model(path, "model.safetensors.index.json")) {
+    open_index(*index);
   } else {
+    for (const fs::path& entry : entries_of(path)) {
+      const std::string name = entry.filename().string();
+      require(!name.starts_with("model-") || !name.ends_with(".safetensors"), ExitCode::input, path.string(), ": ",
+              name, " is there without model.safetensors.index.json; download the index too");
+    }
     const bool pickled = fs::exists(path / "pytorch_model.bin") || fs::exists(path / "pytorch_model.bin.index.json");
     require(!pickled, ExitCode::input, path.string(),
             ": holds pytorch_model.bin only; save the model as safetensors (save_pretrained does)");
@@ -49,7 +76,8 @@ void ModelDirectory::open_index(const fs::path& index) {
   }
   require(!shards.empty(), ExitCode::input, index.string(), ": weight_map names no tensor");
   for (auto& [shard, file] : shards) {
-    files_.push_back(std::make_unique<SafetensorsFile>(path_ / shard));
+    files_.push_back(std::make_unique<SafetensorsFile>(
+        required(shard, ", which model.safetensors.index.json names; download it too")));
     file = files_.back().get();
     for (const TensorInfo& info : file->tensors()) {
       const auto listed = map.find(info.name);
@@ -126,7 +154,11 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
   const Place* const state_place = place(state_name);
   require(!has(weight + std::string(kState) + "fp4"), ExitCode::input, path_.string(), ": ", weight,
           " is stored as bitsandbytes fp4; supported: nf4, or a checkpoint that is not quantised");
-  if (!state_place) return {};
+  if (!state_place) {
+    require(!has(weight + ".absmax"), ExitCode::input, path_.string(), ": ", weight, ".absmax is there, ", state_name,
+            " is missing; supported: bitsandbytes nf4 as transformers saves it");
+    return {};
+  }
   const std::string where = path_.string() + ": " + weight;
   const auto refuse = [&](bool holds, const auto&... parts) { require(holds, ExitCode::input, where, ": ", parts...); };
 
@@ -143,6 +175,8 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
     refuse(known.contains(key), "unknown key ", key, " in its quant_state");
   refuse(view.text("quant_type") == "nf4", "expected quant_type nf4, got ", view.text("quant_type"));
   refuse(view.integer("blocksize") == 64, "expected blocks of 64, got ", view.integer("blocksize"));
+  const std::string& type = view.text("dtype");
+  refuse(type == "float32" || type == "float16" || type == "bfloat16", "quant_state: unknown dtype ", type);
   const std::vector<JsonView> dims = view.at("shape").items();
   refuse(dims.size() == 2, "expected a matrix, its shape has ", dims.size(), " dimensions");
 
@@ -170,6 +204,7 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
   if (record.nested) {
     refuse(view.integer("nested_blocksize") == 256, "expected nested blocks of 256, got ",
            view.integer("nested_blocksize"));
+    refuse(view.text("nested_dtype") == "float32", "expected nested_dtype float32, got ", view.text("nested_dtype"));
     const std::string name = weight + ".absmax";
     refuse(at(name).info->elements() == blocks && dtype(name) == FileDType::U8, "absmax: expected ", blocks,
            " values of U8, got ", at(name).info->elements(), " of ", name_of(dtype(name)));
@@ -178,6 +213,7 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
     record.nested_absmax = floats("nested_absmax", nested_blocks);
     record.nested_map = floats("nested_quant_map", 256);
     record.offset = float(view.number("nested_offset"));
+    refuse(std::isfinite(record.offset), "nested_offset is too large for float32");
   } else {
     record.absmax = floats("absmax", blocks);
   }
@@ -190,16 +226,16 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
 std::string ModelDirectory::fingerprint() const {
   Xxh3 hash;
   hash.add(config_.dump());
+  std::array<std::byte, 4096> buffer{};
   for (const auto& file : files_) {
-    const InputFile bytes(file->path());
-    hash.add(joined(file->path().filename().string(), '\n', bytes.size(), '\n'));
-    hash.add(file->header());
-    const uint64_t piece = std::min<uint64_t>(bytes.size(), 64 << 10);
-    std::vector<std::byte> buffer(piece);
-    for (const uint64_t at : {8 + file->header().size(), bytes.size() - piece}) {
-      const std::span<std::byte> part(buffer.data(), size_t(std::min<uint64_t>(piece, bytes.size() - at)));
-      bytes.read_at(at, part);
-      hash.add(part);
+    hash.add(joined(file->path().filename().string(), '\n', file->header().size(), '\n'));
+    hash.add(file->header());  // with the places of the tensors, so with the size
+    for (const TensorInfo& info : file->tensors()) {
+      const std::span<std::byte> part(buffer.data(), size_t(std::min<uint64_t>(buffer.size(), info.end - info.begin)));
+      for (const uint64_t offset : {uint64_t(0), info.end - info.begin - part.size()}) {
+        file->read(info, offset, part);
+        hash.add(part);
+      }
     }
   }
   return hash.hex();

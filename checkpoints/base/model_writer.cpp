@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "checkpoints/formats/output_folder.h"
 #include "kernels/core/dtype.h"
 
 namespace hone::checkpoints {
@@ -48,6 +49,10 @@ void write_model(
     const WriteModelOptions& options) {
   require(options.dtype == FileDType::F32 || options.dtype == FileDType::BF16,
           "[write_model] expected F32 or BF16, got ", name_of(options.dtype));
+  std::error_code ignored;
+  require(!fs::equivalent(folder, base.path(), ignored), ExitCode::usage, folder.string(),
+          ": is the base itself, which is not overwritten; choose another folder");
+  check_replaceable(folder, "config.json");
   make_folders(folder.parent_path());
   FolderWriter out(folder);
   const auto shards = in_shards(tensors, options);
@@ -63,10 +68,10 @@ void write_model(
       index["weight_map"][spec.name] = name;
       total += bytes_of({spec.name, spec.shape}, options.dtype);
       values({spec.name, spec.shape}, [&](std::span<const float> piece) {
-        if (options.dtype == FileDType::F32) return writer.put(std::as_bytes(piece));
+        if (options.dtype == FileDType::F32) return writer.put(spec.name, std::as_bytes(piece));
         std::vector<bfloat16> narrow(piece.size());
         std::ranges::transform(piece, narrow.begin(), [](float value) { return bfloat16(value); });
-        writer.put(std::as_bytes(std::span(narrow)));
+        writer.put(spec.name, std::as_bytes(std::span(narrow)));
       });
     }
     writer.commit();
@@ -77,7 +82,7 @@ void write_model(
   }
   write_text(out.path() / "config.json", adjusted_config(base.config(), options.dtype).dump(2) + "\n");
   for (const char* name : kCopied)
-    if (fs::exists(base.path() / name)) write_text(out.path() / name, read_text(base.path() / name));
+    if (const auto source = file_of_model(base.path(), name)) write_text(out.path() / name, read_text(*source));
   out.commit();
 }
 

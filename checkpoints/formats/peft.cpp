@@ -4,6 +4,7 @@
 #include <regex>
 #include <set>
 
+#include "checkpoints/formats/output_folder.h"
 #include "checkpoints/formats/safetensors.h"
 #include "kernels/host/json.h"
 #include "kernels/host/text.h"
@@ -19,6 +20,7 @@ double LoraAdapter::scale(const LoraModule& module) const {
 }
 
 void write_adapter(const fs::path& folder, const LoraAdapter& adapter) {
+  check_replaceable(folder, "adapter_config.json");
   make_folders(folder.parent_path());
   FolderWriter out(folder);
   std::vector<HostTensor> tensors;
@@ -29,7 +31,7 @@ void write_adapter(const fs::path& folder, const LoraAdapter& adapter) {
   }
   write_safetensors(out.path() / "adapter_model.safetensors", tensors, {{"format", "pt"}});
 
-  // The set of keys that every version of PEFT since 0.4 reads without a warning; nlohmann's objects sort them.
+  // Keys that all versions read: older ones refuse keys they do not know. Json sorts them, as PEFT does.
   Json config{{"alpha_pattern", adapter.alpha_pattern},
               {"auto_mapping", nullptr},
               {"base_model_name_or_path", adapter.base_model},
@@ -53,7 +55,8 @@ void write_adapter(const fs::path& folder, const LoraAdapter& adapter) {
               {"task_type", "CAUSAL_LM"},
               {"use_dora", false},
               {"use_rslora", adapter.use_rslora}};
-  if (adapter.alpha == std::floor(adapter.alpha)) config["lora_alpha"] = int64_t(adapter.alpha);
+  if (adapter.alpha == std::floor(adapter.alpha) && std::abs(adapter.alpha) < 1e15)
+    config["lora_alpha"] = int64_t(adapter.alpha);
   if (const auto* pattern = std::get_if<std::string>(&adapter.target_modules)) {
     config["target_modules"] = *pattern;
   } else {
@@ -73,7 +76,6 @@ void refuse_unsupported(const JsonView& config) {
                                              "auto_mapping",
                                              "base_model_name_or_path",
                                              "inference_mode",
-                                             "init_lora_weights",
                                              "lora_alpha",
                                              "lora_dropout",
                                              "megatron_core",
@@ -83,38 +85,65 @@ void refuse_unsupported(const JsonView& config) {
                                              "rank_pattern",
                                              "revision",
                                              "target_modules",
-                                             "exclude_modules",
-                                             "task_type",
                                              "use_rslora",
-                                             "save_embedding_layers",
-                                             "qalora_group_size",
-                                             "layers_to_transform",
-                                             "layers_pattern",
-                                             "ensure_weight_tying"};
+                                             "qalora_group_size"};
+  // Initialisations that leave the base's weights as they are; the others (pissa, olora, loftq …) change them, and the
+  // adapter is only right on what they changed.
+  static const std::set<Json> initialisations{true, false, "gaussian", "orthogonal", "eva"};
   for (const auto& [key, value] : config.members()) {
     if (ignored.contains(key)) continue;
     const Json& v = value.value();
-    const bool off =
-        v.is_null() || v == Json(false) || (v.is_structured() && v.empty()) || (key == "bias" && v == Json("none"));
+    const bool off = v.is_null() || v == Json(false) || (v.is_structured() && v.empty()) ||
+                     (key == "bias" && v == Json("none")) || (key == "task_type" && v == Json("CAUSAL_LM")) ||
+                     (key == "init_lora_weights" && initialisations.contains(v));
     require(off, ExitCode::input, config.where(), ": ", key,
-            ": this kind of adapter is not supported; expected plain LoRA (", key, " not set)");
+            ": this setting is not supported; expected a plain LoRA adapter of a causal language model, with ", key,
+            " not set");
   }
 }
 
-// PEFT's rule: a key applies where it matches the whole name or its end after a dot; the first in the file's order
-// wins.
+// rank_pattern or alpha_pattern, compiled once. The patterns are somebody else's: libstdc++'s polynomial matcher does
+// not backtrack (and refuses back-references), without counted repetitions the number of its states is bounded by the
+// text's.
 template <class Value>
-Value by_pattern(const std::map<std::string, Value>& patterns, const std::string& module, Value otherwise,
-                 const std::string& where) {
-  for (const auto& [pattern, value] : patterns) {
-    try {
-      if (std::regex_match(module, std::regex("(.*\\.)?(" + pattern + ")"))) return value;
-    } catch (const std::regex_error&) {
-      fail(ExitCode::input, where, ": not a regular expression: ", pattern);
+class Patterns {
+ public:
+  Patterns(const std::map<std::string, Value>& patterns, std::string where) : where_(std::move(where)) {
+    require(patterns.size() <= 1024, ExitCode::input, where_, ": ", patterns.size(),
+            " patterns, at most 1024 are read");
+    for (const auto& [key, value] : patterns) {
+      const bool plain = key.size() <= 512 && key.find('{') == std::string::npos;
+      try {
+        require(plain, ExitCode::input, where_, ": pattern ", key.substr(0, 80),
+                ": expected at most 512 characters and no {…}");
+        rows_.push_back(
+            {key, std::regex("(.*\\.)?(" + key + ")", std::regex::ECMAScript | std::regex_constants::__polynomial),
+             value});
+      } catch (const std::regex_error&) {
+        fail(ExitCode::input, where_, ": not a regular expression that is supported: ", key);
+      }
     }
   }
-  return otherwise;
-}
+  Value of(const std::string& module, Value otherwise) const {
+    const Row* found = nullptr;
+    for (const Row& row : rows_) {
+      if (!std::regex_match(module, row.expression)) continue;
+      require(!found || found->value == row.value, ExitCode::input, where_, ": patterns ", found ? found->key : "",
+              " and ", row.key, " give ", module, " different values; write them so that one applies");
+      found = &row;
+    }
+    return found ? found->value : otherwise;
+  }
+
+ private:
+  struct Row {
+    std::string key;
+    std::regex expression;
+    Value value;
+  };
+  std::string where_;
+  std::vector<Row> rows_;
+};
 
 std::vector<float> values_of(const SafetensorsFile& file, const TensorInfo& info) {
   std::vector<float> values(size_t(info.elements()));
@@ -158,6 +187,8 @@ LoraAdapter read_adapter(const fs::path& folder) {
   require(fs::exists(weights) || !fs::exists(folder / "adapter_model.bin"), ExitCode::input, folder.string(),
           ": holds adapter_model.bin only; save the adapter as safetensors (save_pretrained does)");
   const SafetensorsFile file(weights);
+  const Patterns<int64_t> ranks(adapter.rank_pattern, config.where() + ": rank_pattern");
+  const Patterns<double> alphas(adapter.alpha_pattern, config.where() + ": alpha_pattern");
   for (const TensorInfo& info : file.tensors()) {
     const bool a = info.name.ends_with(kA), b = info.name.ends_with(kB);
     require((a || b) && info.name.starts_with(kPrefix) && info.shape.size() == 2, ExitCode::input, file.path().string(),
@@ -172,13 +203,13 @@ LoraAdapter read_adapter(const fs::path& folder) {
     LoraModule module;
     module.module = stem.substr(kPrefix.size());
     module.rank = info.shape[0], module.in = info.shape[1], module.out = partner.shape.empty() ? 0 : partner.shape[0];
-    const int64_t rank = by_pattern(adapter.rank_pattern, module.module, adapter.r, config.where());
+    const int64_t rank = ranks.of(module.module, adapter.r);
     require(module.rank == rank, ExitCode::input, file.path().string(), ": tensor ", info.name, ": expected rank ",
             rank, " by adapter_config.json, got ", module.rank);
     require(partner.shape.size() == 2 && partner.shape[1] == module.rank, ExitCode::input, file.path().string(),
             ": tensor ", partner.name, ": expected ", module.rank, " columns as lora_A has rows, got shape ",
             shape_text(partner.shape));
-    module.alpha = by_pattern(adapter.alpha_pattern, module.module, adapter.alpha, config.where());
+    module.alpha = alphas.of(module.module, adapter.alpha);
     module.a = values_of(file, info), module.b = values_of(file, partner);
     adapter.modules.push_back(std::move(module));
   }

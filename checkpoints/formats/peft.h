@@ -31,11 +31,16 @@ struct LoraAdapter {
   double scale(const LoraModule&) const;  // alpha / rank, with rsLoRA alpha / √rank
 };
 
-// The folder appears at once, complete; one that is there is replaced only then.
+// Writes float32 and the keys of adapter_config.json that all versions of PEFT, vLLM and llama.cpp's converter know. A
+// module's own alpha is not written: what differs from `alpha` must be in alpha_pattern. The folder appears at once,
+// complete; an adapter that is there is replaced only then, another folder is not (ExitCode::usage).
 void write_adapter(const fs::path& folder, const LoraAdapter&);
 
-// Values in F32, F16 or BF16. Errors (ExitCode::input): another kind of adapter, a setting that is not supported (by
-// name), a missing or surplus tensor, shapes that do not fit.
+// Values in F32, F16 or BF16; modules in the order of the file. Errors (ExitCode::input): another kind of adapter, a
+// setting that is not supported (by name), a missing or surplus tensor, shapes that do not fit. Patterns are matched as
+// PEFT does (a key applies to a module whose name, or the end of it after a dot, it matches as a regular expression),
+// in polynomial time; two keys with different values for one module are an error, because their order would decide and
+// PEFT does not keep it.
 LoraAdapter read_adapter(const fs::path& folder);
 
 }  // namespace hone::checkpoints

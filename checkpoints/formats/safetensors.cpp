@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <set>
+#include <tuple>
 
 #include "kernels/host/json.h"
 #include "kernels/host/text.h"
@@ -23,6 +25,8 @@ constexpr std::array<DTypeRow, 22> kDTypes{
      {"F6_E3M2", 6},     {"F6_E2M3", 6}, {"F4", 4},      {"BOOL", 8}}};
 constexpr uint64_t kMostHeader = 100'000'000;
 constexpr size_t kMostTensors = 1'000'000, kLongestName = 1024, kMostMetadata = size_t(1) << 20, kMostDims = 8;
+// Of JSON in a header: an entry has 6 and its dimensions. Keeps the memory that a hostile header takes in bounds.
+constexpr size_t kMostValues = kMostTensors * 10;
 
 float widened_half(uint16_t bits) {
   const uint32_t sign = uint32_t(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
@@ -65,12 +69,15 @@ TensorInfo read_entry(const std::string& name, const JsonView& entry) {
   info.dtype = FileDType(row - kDTypes.begin());
   const std::vector<JsonView> dims = entry.at("shape").items();
   if (dims.size() > kMostDims) refuse(dims.size(), " dimensions, at most ", kMostDims, " are read");
-  uint64_t bits = uint64_t(row->bits);
+  int64_t elements = 1;
   for (const JsonView& dim : dims) {
     info.shape.push_back(dim.as_integer(0));
-    if (__builtin_mul_overflow(bits, uint64_t(info.shape.back()), &bits))
+    if (__builtin_mul_overflow(elements, info.shape.back(), &elements))
       refuse("shape ", shape_text(info.shape), " overflows");
   }
+  uint64_t bits = 0;
+  if (__builtin_mul_overflow(uint64_t(elements), uint64_t(row->bits), &bits))
+    refuse("shape ", shape_text(info.shape), " of ", dtype, " overflows");
   if (bits % 8 != 0) refuse("its ", bits, " bits are no whole bytes");
   const std::vector<JsonView> offsets = entry.at("data_offsets").items();
   if (offsets.size() != 2) refuse("data_offsets: expected two numbers, got ", offsets.size());
@@ -99,7 +106,7 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
   require(valid_utf8(header_), ExitCode::input, where, ": the header is not valid UTF-8");
   buffer_ = 8 + length;
 
-  const Json header = parse_json(header_, where, {.bytes = kMostHeader, .depth = 4});
+  const Json header = parse_json(header_, where, {.bytes = kMostHeader, .depth = 4, .values = kMostValues});
   const JsonView view(header, where);
   size_t metadata_bytes = 0;
   for (const auto& [name, entry] : view.members()) {
@@ -193,6 +200,9 @@ uint16_t to_half_bits(float value) {
 }
 
 void SafetensorsFile::read_float32(const TensorInfo& tensor, int64_t first, std::span<float> into) const {
+  const int64_t elements = tensor.elements();
+  require(first >= 0 && first <= elements && int64_t(into.size()) <= elements - first, "[safetensors] elements ", first,
+          " and ", into.size(), " on of tensor ", tensor.name, ", which has ", elements);
   const int64_t bits = bits_of(tensor.dtype);
   if (tensor.dtype == FileDType::F32) {
     read(tensor, uint64_t(first) * 4, std::as_writable_bytes(into));
@@ -206,15 +216,19 @@ void SafetensorsFile::read_float32(const TensorInfo& tensor, int64_t first, std:
 namespace {
 uint64_t bytes_of(const TensorSpec& tensor) {
   uint64_t bits = uint64_t(bits_of(tensor.dtype));
-  for (const int64_t dim : tensor.shape) bits *= uint64_t(dim);
+  bool fits = true;
+  for (const int64_t dim : tensor.shape) fits = fits && dim >= 0 && !__builtin_mul_overflow(bits, uint64_t(dim), &bits);
+  require(fits && bits % 8 == 0, "[safetensors] tensor ", tensor.name, ": shape ", shape_text(tensor.shape), " of ",
+          name_of(tensor.dtype), " is no number of bytes");
   return bits / 8;
 }
 std::vector<TensorSpec> in_file_order(std::vector<TensorSpec> tensors) {
   std::ranges::sort(tensors, [](const TensorSpec& a, const TensorSpec& b) {
     return std::tie(a.dtype, a.name) < std::tie(b.dtype, b.name);
   });
-  for (size_t i = 1; i < tensors.size(); ++i)
-    require(tensors[i].name != tensors[i - 1].name, "[safetensors] tensor ", tensors[i].name, " is given twice");
+  std::set<std::string_view> names;
+  for (const TensorSpec& tensor : tensors)
+    require(names.insert(tensor.name).second, "[safetensors] tensor ", tensor.name, " is given twice");
   return tensors;
 }
 }  // namespace
@@ -224,11 +238,12 @@ SafetensorsWriter::SafetensorsWriter(const fs::path& path, std::vector<TensorSpe
     : tensors_(in_file_order(std::move(tensors))), file_(path) {
   OrderedJson header = OrderedJson::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
+  uint64_t begin = 0;
   for (const TensorSpec& tensor : tensors_) {
-    const uint64_t bytes = bytes_of(tensor);
-    header[tensor.name] = OrderedJson{
-        {"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {expected_, expected_ + bytes}}};
-    expected_ += bytes;
+    const uint64_t end = begin + bytes_of(tensor);
+    header[tensor.name] =
+        OrderedJson{{"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
+    begin = end;
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
@@ -237,26 +252,45 @@ SafetensorsWriter::SafetensorsWriter(const fs::path& path, std::vector<TensorSpe
   for (size_t i = 0; i < 8; ++i) prefix += char(text.size() >> (8 * i) & 255);
   file_.write(prefix);
   file_.write(text);
+  if (!tensors_.empty()) left_ = bytes_of(tensors_[0]);
 }
 
-void SafetensorsWriter::put(std::span<const std::byte> bytes) {
-  put_ += bytes.size();
-  require(put_ <= expected_, "[safetensors] ", put_, " bytes were put, the header says ", expected_);
+void SafetensorsWriter::skip_complete() {
+  while (left_ == 0 && current_ < tensors_.size())
+    if (++current_ < tensors_.size()) left_ = bytes_of(tensors_[current_]);
+}
+
+void SafetensorsWriter::put(std::string_view name, std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;
+  skip_complete();
+  require(current_ < tensors_.size() && tensors_[current_].name == name, "[safetensors] tensor ", name,
+          " is put where ", current_ < tensors_.size() ? tensors_[current_].name : "the end", " is next");
+  require(bytes.size() <= left_, "[safetensors] tensor ", name, ": ", bytes.size(), " bytes are put, ", left_,
+          " are missing");
   file_.write(bytes);
+  left_ -= bytes.size();
 }
 
 void SafetensorsWriter::commit() {
-  require(put_ == expected_, "[safetensors] ", put_, " bytes were put, the header says ", expected_);
+  skip_complete();
+  require(current_ == tensors_.size(), "[safetensors] tensor ",
+          current_ < tensors_.size() ? tensors_[current_].name : "", " misses ", left_, " bytes");
   file_.commit();
 }
 
 void write_safetensors(const fs::path& path, const std::vector<HostTensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   std::vector<TensorSpec> specs;
-  for (const HostTensor& tensor : tensors) specs.push_back({tensor.name, tensor.dtype, tensor.shape});
+  std::map<std::string_view, const HostTensor*> by_name;
+  for (const HostTensor& tensor : tensors) {
+    specs.push_back({tensor.name, tensor.dtype, tensor.shape});
+    by_name[tensor.name] = &tensor;
+    require(tensor.bytes.size() == bytes_of(specs.back()), "[safetensors] tensor ", tensor.name, ": shape ",
+            shape_text(tensor.shape), " of ", name_of(tensor.dtype), " needs ", bytes_of(specs.back()), " bytes, got ",
+            tensor.bytes.size());
+  }
   SafetensorsWriter writer(path, std::move(specs), metadata);
-  for (const TensorSpec& spec : writer.order())
-    writer.put(std::ranges::find(tensors, spec.name, &HostTensor::name)->bytes);
+  for (const TensorSpec& spec : writer.order()) writer.put(spec.name, by_name.at(spec.name)->bytes);
   writer.commit();
 }
 

@@ -8,6 +8,7 @@
 // allocated from a number in the file alone. Errors carry ExitCode::input and name file and tensor.
 #pragma once
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,14 +42,14 @@ enum class FileDType {
   F4,
   BOOL
 };
-int64_t bits_of(FileDType);
-std::string_view name_of(FileDType);
+int64_t bits_of(FileDType);           // of one element: 4 to 64
+std::string_view name_of(FileDType);  // "BF16"
 
 struct TensorInfo {
   std::string name;
   FileDType dtype = FileDType::F32;
   std::vector<int64_t> shape;   // empty: a scalar
-  uint64_t begin = 0, end = 0;  // bytes, from the start of the buffer
+  uint64_t begin = 0, end = 0;  // bytes, from the start of the buffer; no alignment is promised
   int64_t elements() const;
 };
 std::string shape_text(const std::vector<int64_t>& shape);  // "(2, 3)"
@@ -65,8 +66,8 @@ class SafetensorsFile {
 
   // Fills `into` with the tensor's bytes from `offset` on.
   void read(const TensorInfo&, uint64_t offset, std::span<std::byte> into) const;
-  // Elements first … first + into.size() - 1 of an F32, F16, BF16 or F64 tensor. Not finite values and other types are
-  // errors.
+  // Overwrites `into` with elements first … first + into.size() - 1 of an F32, F16, BF16 or F64 tensor; F64 is rounded
+  // to nearest even, the others are exact. Values that are not finite and other types are errors.
   void read_float32(const TensorInfo&, int64_t first, std::span<float> into) const;
 
  private:
@@ -78,7 +79,7 @@ class SafetensorsFile {
   std::map<std::string, size_t, std::less<>> index_;
 };
 
-// Widens bytes of an F32, F16, BF16 or F64 tensor. `name` is for errors.
+// Overwrites `into`: bytes of an F32, F16, BF16 or F64 tensor as float32 values. `name` is for errors.
 void widen(FileDType, std::span<const std::byte> bytes, std::span<float> into, std::string_view name);
 uint16_t to_half_bits(float value);  // IEEE binary16, to nearest even
 
@@ -88,22 +89,30 @@ struct TensorSpec {
   FileDType dtype = FileDType::F32;
   std::vector<int64_t> shape;
 };
-// Writes as the library does: tensors by alignment, then by name; header padded to 8 bytes. Tensors are put in the
-// order of `order()`, each in as many pieces as is convenient. The file appears under its name at commit().
+// Writes as the library does: tensors by alignment, then by name; header padded to 8 bytes. The file appears under its
+// name at commit().
+//   SafetensorsWriter writer("model.safetensors", {{"a", FileDType::F32, {2}}, {"b", FileDType::U8, {3}}});
+//   for (const TensorSpec& tensor : writer.order()) writer.put(tensor.name, bytes_of(tensor.name));
+//   writer.commit();
+// A tensor put out of order, too short or too long is a mistake of the caller and refused.
 class SafetensorsWriter {
  public:
   SafetensorsWriter(const fs::path& path, std::vector<TensorSpec> tensors,
                     const std::map<std::string, std::string>& metadata = {});
   const std::vector<TensorSpec>& order() const { return tensors_; }
-  void put(std::span<const std::byte> bytes);
+  // The next bytes of `name`, little-endian, row-major: tensors in the order of order(), each in any number of pieces.
+  void put(std::string_view name, std::span<const std::byte> bytes);
   void commit();
 
  private:
+  void skip_complete();  // moves on from tensors that have all their bytes
   std::vector<TensorSpec> tensors_;
   FileWriter file_;
-  uint64_t expected_ = 0, put_ = 0;
+  size_t current_ = 0;
+  uint64_t left_ = 0;  // of the current tensor
 };
 
+// A whole tensor in memory, as its bytes in the file.
 struct HostTensor {
   std::string name;
   FileDType dtype = FileDType::F32;
@@ -112,6 +121,7 @@ struct HostTensor {
 };
 void write_safetensors(const fs::path& path, const std::vector<HostTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
+// As F32; `values` has as many elements as `shape`.
 HostTensor host_tensor(std::string name, std::vector<int64_t> shape, std::span<const float> values);
 
 }  // namespace hone::checkpoints

@@ -13,6 +13,12 @@ constexpr std::string_view kPrefix = "step-";
 constexpr const char *kArrays = "state.safetensors", *kManifest = "MANIFEST.json";
 constexpr int64_t kSchema = 1;
 
+// Of everything else in the manifest: JSON is the same text again when it is parsed and written without spaces.
+std::string hash_of(Json manifest) {
+  manifest.erase("xxh3");
+  return xxh3_of(manifest.dump());
+}
+
 std::optional<int64_t> step_of(const fs::path& folder) {
   const std::string name = folder.filename().string();
   if (!name.starts_with(kPrefix) || name.size() < kPrefix.size() + 6) return {};
@@ -22,7 +28,8 @@ std::optional<int64_t> step_of(const fs::path& folder) {
 }
 }  // namespace
 
-StateStore::StateStore(fs::path folder, int64_t keep) : folder_(std::move(folder)), keep_(std::max<int64_t>(1, keep)) {
+StateStore::StateStore(fs::path folder, int64_t keep, std::string program)
+    : folder_(std::move(folder)), keep_(std::max<int64_t>(1, keep)), program_(std::move(program)) {
   make_folders(folder_);
   sweep_temporaries(folder_);
 }
@@ -50,20 +57,22 @@ void StateStore::save(const TrainingState& state) {
           bytes_text(free), " are free; free some space or set a smaller output.keep");
   FolderWriter out(folder_of(state.step));
   write_safetensors(out.path() / kArrays, state.arrays);
-  const OrderedJson manifest{{"schema", kSchema},
-                             {"step", state.step},
-                             {"facts", state.facts},
-                             {"files",
-                              {{{"name", kArrays},
-                                {"bytes", fs::file_size(out.path() / kArrays)},
-                                {"xxh3", hash_of_file(out.path() / kArrays)}}}}};
+  const uint64_t size = InputFile(out.path() / kArrays).size();
+  Json manifest{{"schema", kSchema},
+                {"program", program_},
+                {"step", state.step},
+                {"facts", state.facts},
+                {"files", {{{"name", kArrays}, {"bytes", size}, {"xxh3", hash_of_file(out.path() / kArrays)}}}}};
+  manifest["xxh3"] = hash_of(manifest);
   write_text(out.path() / kManifest, manifest.dump(2) + "\n");
   out.commit();
   write_text(folder_ / "latest",
              folder_of(state.step).filename().string() + "\n");  // a hint for people; newest() does not trust it
-  const std::vector<int64_t> all = steps();
-  for (size_t i = 0; i + size_t(keep_) < all.size(); ++i)
-    if (all[i] != state.step) remove_folder(folder_of(all[i]));
+  // Newer ones can only be damaged: the run went on from an older one. They do not count, and are replaced when the run
+  // gets there.
+  std::vector<int64_t> all = steps();
+  std::erase_if(all, [&](int64_t step) { return step > state.step; });
+  for (size_t i = 0; i + size_t(keep_) < all.size(); ++i) remove_folder(folder_of(all[i]));
 }
 
 TrainingState StateStore::load(const fs::path& folder) const {
@@ -71,7 +80,11 @@ TrainingState StateStore::load(const fs::path& folder) const {
   const JsonView manifest(json, (folder / kManifest).string());
   require(manifest.integer("schema") == kSchema, ExitCode::input, manifest.where(), ": schema ",
           manifest.integer("schema"), " was written by another version; this one reads ", kSchema);
-  for (const JsonView& file : manifest.at("files").items()) {
+  require(manifest.text("xxh3") == hash_of(json), ExitCode::input, manifest.where(),
+          ": its hash is not its own: the file is damaged");
+  const std::vector<JsonView> files = manifest.at("files").items();
+  require(files.size() == 1, ExitCode::input, manifest.where(), ": files: expected 1, got ", files.size());
+  for (const JsonView& file : files) {
     const std::string name = file.text("name");
     require(name == kArrays, ExitCode::input, manifest.where(), ": names a file that does not belong here");
     const auto expected = uint64_t(file.integer("bytes", 0));
@@ -99,7 +112,7 @@ std::optional<StateStore::Found> StateStore::newest() const {
     const fs::path folder = folder_of(*step);
     try {
       return Found{load(folder), folder, notes};
-    } catch (const Error& error) {
+    } catch (const std::runtime_error& error) {  // Error, and what std::filesystem throws
       notes.push_back("checkpoint " + folder.filename().string() + " is passed over: " + error.what());
     }
   }

@@ -3,7 +3,7 @@
 //   store.save(state);                          // checkpoints/step-000128/{state.safetensors, MANIFEST.json}
 //   if (auto found = store.newest()) …
 // Written into a temporary folder beside its place, every file and folder synced, the manifest with sizes and hashes
-// last, then renamed.
+// (its own too) last, then renamed. `latest` names the newest for people; newest() looks for itself.
 #pragma once
 #include <optional>
 
@@ -22,8 +22,12 @@ struct TrainingState {
 
 class StateStore {
  public:
-  StateStore(fs::path folder, int64_t keep);
-  // Errors (ExitCode::io) leave what was there as it was. Then removes all but the newest `keep`.
+  // Makes the folder, and removes what a killed writer left in it: one process at a time (FolderLock). Keeps at
+  // least 1. `program` is its version, for the manifest.
+  explicit StateStore(fs::path folder, int64_t keep = 2, std::string program = {});
+  // A checkpoint of the same step is replaced. Refused before anything is written where 1.2 times the bytes are not
+  // free. Then removes all but the newest `keep` up to this step. After an error (ExitCode::io) what was there is as it
+  // was; the new one may be there too, whole, where only the last syncs or the removal failed.
   void save(const TrainingState&);
   struct Found {
     TrainingState state;
@@ -40,6 +44,7 @@ class StateStore {
   TrainingState load(const fs::path& folder) const;
   fs::path folder_;
   int64_t keep_;
+  std::string program_;
 };
 
 }  // namespace hone::checkpoints

@@ -5,21 +5,26 @@
 namespace hone::recipes {
 
 namespace {
+std::string missing(const std::string& path) {
+  constexpr size_t kMost = 4095;  // Linux knows no longer one
+  return path.size() > kMost ? joined("longer than a path can be, ", kMost, " bytes") : missing_text(path);
+}
+
 void check_folder(Reading& reading, const std::string& key, const std::string& path) {
   std::error_code ignored;
   if (path.empty() || fs::is_directory(path, ignored)) return;
-  reading.problem(key, fs::exists(path, ignored) ? "not a folder: " + path : missing_text(path));
+  reading.problem(key, fs::exists(path, ignored) ? "not a folder: " + path : missing(path));
 }
 
 void check_data(Reading& reading, const std::string& key, const std::vector<DataFile>& files) {
   for (size_t i = 0; i < files.size(); ++i) {
     const std::string name = joined(key, "[", i, "].path"), &path = files[i].path;
     std::error_code ignored;
-    if (!reading.has(name)) continue;  // told already
+    if (!reading.has(name) || reading.told(name)) continue;
     if (path.empty()) {
       reading.problem(name, "missing: which file?");
     } else if (!fs::exists(path, ignored)) {
-      reading.problem(name, missing_text(path));
+      reading.problem(name, missing(path));
     } else if (fs::is_directory(path, ignored)) {
       reading.problem(name, "a folder, not a file: " + path);
     }
@@ -36,7 +41,8 @@ void check(Reading& reading) {
   const Recipe& recipe = reading.recipe;
   const auto& [model, adapter, data, training, output] = recipe;
 
-  if (model.path.empty() && model.shape.empty()) reading.problem("model.path", "missing: the folder of the model");
+  if (model.path.empty() && model.shape.empty() && !reading.told("model.path"))
+    reading.problem("model.path", "missing: the folder of the model");
   check_exclusive(reading, "model.shape", !model.shape.empty(), "model.path", !model.path.empty());
   check_folder(reading, "model.path", model.path);
 
@@ -50,7 +56,7 @@ void check(Reading& reading) {
     reading.problem("adapter.target_modules", "empty: no layer would get an adapter");
   check_folder(reading, "adapter.path", adapter.path);
 
-  if (data.train.empty() && (!reading.has("data.train") || reading.problems.empty()))
+  if (data.train.empty() && !reading.told("data.train"))
     reading.problem("data.train", "missing: files to learn from, [{path: data/a.jsonl, type: messages}]");
   check_data(reading, "data.train", data.train);
   check_data(reading, "data.evaluation", data.evaluation);

@@ -11,11 +11,14 @@ namespace hone::recipes {
 
 namespace {
 // Values are shown shortened: a recipe may hold a long prompt.
-std::string shown(std::string_view text) {
+std::string printable(std::string_view text) {
   constexpr size_t kMost = 60;
   size_t end = std::min(text.size(), kMost);
   while (end < text.size() && (text[end] & 0xC0) == 0x80) --end;  // not inside a character
-  return "\"" + std::string(text.substr(0, end)) + (end < text.size() ? "…\"" : "\"");
+  std::string out(text.substr(0, end));
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';  // nothing that moves a terminal's cursor
+  return out + (end < text.size() ? "…" : "");
 }
 std::string got(const Node& node) {
   switch (node.kind) {
@@ -28,7 +31,7 @@ std::string got(const Node& node) {
     case NodeKind::scalar:
       break;
   }
-  return shown(node.text) + (node.quoted ? ", text because of its quotes" : "");
+  return "\"" + printable(node.text) + "\"" + (node.quoted ? ", text because of its quotes" : "");
 }
 
 // "010" is 8 in some YAML readers and 10 in others.
@@ -101,10 +104,7 @@ class Reader {
       } else if (const auto name = nearest(member.key, names)) {
         text += "; did you mean " + *name + "?";
       }
-      std::string key = member.key;
-      if (key.size() > 60 || !std::all_of(key.begin(), key.end(), [](char c) { return c >= ' '; }))
-        key = "(a long or broken name)";
-      // The place of a value that came from an override is the override's.
+      const std::string key = printable(member.key);
       add(member.place, path.empty() ? key : path + "." + key, text);
     }
   }
@@ -216,9 +216,17 @@ class Reader {
 
 void Reading::take(const Node& top) { Reader(*this).top(top); }
 
+bool Reading::told(const std::string& path) const {
+  return std::any_of(problems.begin(), problems.end(),
+                     [&](const Problem& problem) { return problem.path.starts_with(path); });
+}
+
 void Reading::problem(const std::string& path, std::string text) {
   auto at = given.find(path);
-  if (at == given.end()) at = given.find(path.substr(0, path.find('.')));
+  if (at == given.end()) {
+    at = given.find(path.substr(0, path.find('.')));
+    if (at != given.end() && at->second.override_index >= 0) at = given.end();  // not the fault of the override
+  }
   problems.push_back({at == given.end() ? Place{} : at->second, path, std::move(text)});
 }
 

@@ -19,6 +19,7 @@ struct Reading {
 
   void take(const Node& top);
   bool has(const std::string& path) const { return given.count(path) != 0; }
+  bool told(const std::string& path) const;                 // a problem of this key, or of what it holds, is known
   void problem(const std::string& path, std::string text);  // at the key's place, or its section's, or the first line
 };
 

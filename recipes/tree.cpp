@@ -21,25 +21,33 @@ Node* Node::find(std::string_view key) {
 
 namespace {
 [[noreturn]] void refuse(Place place, std::string text) { throw YamlFault{{place, {}, std::move(text)}}; }
+constexpr const char* kAlias = "an alias (*name) is not allowed; write the value out, or quote text that begins with *";
 Place place_of(const YAML::Mark& mark) { return mark.is_null() ? Place{} : Place{mark.line + 1, mark.column + 1}; }
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines{text};
+  for (size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1)) lines.push_back(text.substr(at + 1));
+  return lines;
+}
 
 // Builds the tree from the parser's events. Each open container waits in a frame until its end.
 class Builder : public YAML::EventHandler {
  public:
+  explicit Builder(std::string_view text) : lines_(lines_of(text)) {}
   Node root;
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(plain(NodeKind::null, mark, "?", anchor)); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    refuse(place_of(mark), "an alias (*name) is not allowed; write the value out, or quote text that begins with *");
-  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(place_of(mark), kAlias); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     // The parser gives "?" to plain scalars and "!" to quoted ones.
     Node node = plain(NodeKind::scalar, mark, tag == "!" ? "?" : tag, anchor);
     node.text = value;
+    if (value.find('\0') != value.npos) refuse(node.place, "a zero byte in text is not allowed");
     node.quoted = tag == "!";
+    if (node.quoted) expect_closed(node.place);
     add(std::move(node));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -60,6 +68,23 @@ class Builder : public YAML::EventHandler {
     std::unordered_set<std::string> keys;
   };
   std::vector<Frame> open_;
+  std::vector<std::string_view> lines_;  // each to the end of the text
+
+  // The parser takes a quote that is never closed for one that ends with the file.
+  void expect_closed(const Place& place) const {
+    const std::string_view rest = lines_.at(size_t(place.line - 1)).substr(size_t(place.column - 1));
+    const char quote = rest.empty() ? '|' : rest[0];
+    if (quote != '"' && quote != '\'') return;  // a block
+    for (size_t i = 1; i < rest.size(); ++i) {
+      const bool pair = quote == '"' ? rest[i] == '\\' : rest.substr(i, 2) == "''";
+      if (pair) {
+        ++i;
+      } else if (rest[i] == quote) {
+        return;
+      }
+    }
+    refuse(place, "the quote is never closed");
+  }
 
   static Node plain(NodeKind kind, const YAML::Mark& mark, std::string_view tag, YAML::anchor_t anchor) {
     if (anchor != YAML::NullAnchor) refuse(place_of(mark), "an anchor (&name) is not allowed; write the value out");
@@ -120,15 +145,17 @@ void check_characters(std::string_view text) {
 
 Node parse_yaml(std::string_view text) {
   if (text.size() > kYamlBytes) refuse({}, joined("larger than ", bytes_text(kYamlBytes), "; is this a recipe?"));
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // as some editors begin a UTF-8 file
   check_characters(text);
   std::istringstream stream{std::string(text)};
-  Builder builder;
+  Builder builder(text);
   try {
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) return {};
-    Builder rest;
+    Builder rest(text);
     if (parser.HandleNextDocument(rest)) refuse(rest.root.place, "a second document (---) is not allowed");
   } catch (const YAML::Exception& error) {
+    if (error.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR) refuse(place_of(error.mark), kAlias);
     refuse(place_of(error.mark), "not valid YAML: " + error.msg);
   }
   return std::move(builder.root);

@@ -84,8 +84,10 @@ bool reader_gone() {
 
 int guarded_run(int count, char** arguments) {
   const auto say = [](const std::string& text, ExitCode code) {
+    std::cout.exceptions(std::ios::goodbit);  // a verb may have set others
     std::cout.flush();
-    std::cerr << "hone: " << text << "\n";
+    const bool places = text.find('\n') != text.npos;  // a list of places: each line is one, as editors look for them
+    std::cerr << (places ? "" : "hone: ") << text << "\n";
     return int(code);
   };
   try {

@@ -30,6 +30,27 @@ TEST(Schedule, EqualsPublishedNumbers) {
   expect_rates(tables.at("cosine(warmup 2,total 10)"), Schedule::cosine, 2);
 }
 
+// Every step of many runs, warm-ups of nothing, of all and of more than all steps included (tests/golden/README.md).
+TEST(Schedule, EqualsTransformersStepByStep) {
+  const Json file = read_json(golden("schedules/schedules.json"));
+  int compared = 0;
+  for (const Json& one : file.at("schedules")) {
+    const std::string name = one.at("lr_scheduler").get<std::string>();
+    const trainer::RateOptions options{.schedule = name == "cosine"   ? Schedule::cosine
+                                                   : name == "linear" ? Schedule::linear
+                                                                      : Schedule::constant,
+                                       .peak = one.at("learning_rate").get<double>(),
+                                       .warmup_steps = one.at("warmup_steps").get<int64_t>(),
+                                       .total_steps = one.at("max_steps").get<int64_t>()};
+    int64_t step = 0;
+    for (const Json& value : one.at("values")) {
+      EXPECT_NEAR(trainer::rate_at(options, step), value.get<double>(), 1e-15) << one.dump() << " step " << step;
+      ++step, ++compared;
+    }
+  }
+  EXPECT_GT(compared, 100);
+}
+
 TEST(Schedule, WarmupShareIsRoundedUp) {
   EXPECT_EQ(trainer::warmup_steps_of(0.03, 100), 3);
   EXPECT_EQ(trainer::warmup_steps_of(0.03, 101), 4);

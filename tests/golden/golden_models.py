@@ -81,7 +81,7 @@ def make_case(folder, case, seed, settings, lengths, dtype=None, save={}, packed
     ref.save_adapter(adapted, os.path.join(folder, "adapter"))
 
     rows = ref.make_rows(seed + 2000, lengths, settings.vocab_size, packed)
-    ref.write_rows(os.path.join(folder, "rows.jsonl"), [{k: row[k] for k in ("input_ids", "labels")} for row in rows])
+    ref.write_rows(os.path.join(folder, "rows.jsonl"), [document for row in rows for document in ref.split(row)])
     tensors, expected = {}, {"rows": rows, "rank": ref.RANK, "alpha": ref.ALPHA}
     for suffix, kind in (("", torch.float64), ("_float32", torch.float32)):
         with ref.scope(kind):

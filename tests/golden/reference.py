@@ -151,6 +151,10 @@ def documents(row):
     return [(int(end - length), int(end)) for end, length in zip(ends, row.get("documents", [len(row["input_ids"])]))]
 
 
+def split(row):
+    return [{key: row[key][begin:end] for key in ("input_ids", "labels")} for begin, end in documents(row)]
+
+
 def run_row(model, row):
     """Logits (T, vocabulary) and the summed loss of a row; the first token of a document is never a target."""
     logits, loss, targets = [], 0.0, 0
@@ -174,7 +178,7 @@ def gradients(model, loss, rename=lambda name: name):
     return {rename(name): p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-def check_gradient(model, rows, name, gradient, step=1e-5):
+def check_gradient(model, rows, name, gradient, step=2e-6):
     """Central differences in one random direction: the reference is itself a derivative."""
     parameter = dict(model.named_parameters())[name]
     direction = torch.from_numpy(np.random.Generator(np.random.PCG64(1)).standard_normal(tuple(parameter.shape)))
@@ -185,7 +189,8 @@ def check_gradient(model, rows, name, gradient, step=1e-5):
             values.append(run_rows(model, rows)[1].sum().item())
     parameter.data.copy_(kept)
     expected = (gradient * direction).sum().item()
-    assert abs((values[0] - values[1]) / (2 * step) - expected) <= 1e-6 * max(1, abs(expected)), name
+    found = (values[0] - values[1]) / (2 * step)
+    assert abs(found - expected) <= 1e-6 * max(1, abs(expected)), (name, found, expected)
 
 
 def make_rows(seed, lengths, vocabulary, packed=()):
@@ -197,6 +202,8 @@ def make_rows(seed, lengths, vocabulary, packed=()):
         labels = np.where(random.random(length) < 0.3, -100, ids)
         labels[0] = ids[0]  # a label that must be ignored: nothing comes before it
         labels[1:3] = -100
+        if (labels[1:] == -100).all():
+            labels[-1] = ids[-1]
         rows.append({"input_ids": ids.tolist(), "labels": labels.tolist()})
     for row, pieces in zip(rows, packed):
         assert sum(pieces) == len(row["input_ids"])

@@ -127,11 +127,14 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("max_grad_norm", s.max_grad_norm,
         About{.meaning = "Longer gradients are scaled down to this norm; 0: never.", .least = 0});
   visit("eval_steps", s.eval_steps,
-        About{.meaning = "Evaluate every so many steps; 0: at the end alone.", .least = 0, .most = kMany});
+        About{.meaning = "Evaluate every so many steps; 0: before the first and after the last alone.",
+              .least = 0,
+              .most = kMany});
   visit("recompute", s.recompute,
         About{"Memory against time: what the backward pass computes again instead of keeping it. auto: as little as "
               "fits."});
-  visit("sample_prompts", s.sample_prompts, About{"Prompts answered at each evaluation, to watch the model change."});
+  visit("sample_prompts", s.sample_prompts,
+        About{"Prompts answered every eval_steps and at the end, to watch the model change."});
 }
 
 template <class Section, class Visit>

@@ -95,7 +95,7 @@ struct TrainingSection {
   double adam_epsilon = 1e-8;
   double weight_decay = 0;
   double max_grad_norm = 1;  // 0: no clipping
-  int64_t eval_steps = 0;    // 0: at the end alone
+  int64_t eval_steps = 0;    // 0: before the first and after the last alone
   RecomputeChoice recompute = RecomputeChoice::automatic;
   std::vector<std::string> sample_prompts;
   bool operator==(const TrainingSection&) const = default;

@@ -65,8 +65,8 @@ TEST(Resume, SigtermWritesACheckpointAndSaysHowToGoOn) {
   EXPECT_NE(stopped.out.find("Go on with: hone train"), std::string::npos) << stopped.out;
   EXPECT_FALSE(fs::exists(tiny / "run/adapter"));
   // Where it stopped is where it goes on, and the end is that of a run never stopped.
-  const Outcome resumed = run_hone(
-      tiny.train("run", {"--resume", "--set", "training.max_steps=600", "--set", "output.save_every=100000"}));
+  const Outcome resumed =
+      run_hone(tiny.train("run", {"--resume", "--set", "training.max_steps=600", "--set", "output.save_every=100000"}));
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
 }
 

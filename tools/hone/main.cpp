@@ -114,6 +114,7 @@ int main(int count, char** arguments) {
   for (int fd = 0; fd < 3; ++fd)
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return int(hone::ExitCode::io);
   std::signal(SIGPIPE, SIG_IGN);  // a run goes on when nobody reads its lines
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write, with a message
   std::ios::sync_with_stdio(false);
   return hone::tools::guarded_run(count, arguments);
 }

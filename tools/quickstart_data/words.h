@@ -25,6 +25,7 @@ std::string base_line(uint64_t number);
 
 struct Question {
   std::string prompt, answer;
+  bool operator==(const Question&) const = default;
 };
 // Distinct questions of the task, in a fixed order.
 std::vector<Question> questions(Share share, size_t count);

@@ -190,18 +190,15 @@ FolderWriter::FolderWriter(fs::path final_path)
 
 FolderWriter::~FolderWriter() {
   std::error_code ignored;
-  if (!committed_) fs::remove_all(temporary_, ignored);
+  fs::remove_all(temporary_, ignored);  // after commit() the folder that was replaced, if any
 }
 
 void FolderWriter::commit() {
   sync_folder(temporary_);
-  fs::path old;  // what was there
   if (!fs::exists(fs::symlink_status(final_))) {
     rename_over(temporary_, final_);
-  } else if (exchange(temporary_, final_)) {
-    old = temporary_;
-  } else {
-    old = temporary_name(final_, kTrash);
+  } else if (!exchange(temporary_, final_)) {
+    const fs::path old = temporary_name(final_, kTrash);
     rename_over(final_, old);
     try {
       rename_over(temporary_, final_);
@@ -209,11 +206,9 @@ void FolderWriter::commit() {
       ::rename(old.c_str(), final_.c_str());
       throw;
     }
+    temporary_ = old;
   }
-  committed_ = true;
   sync_folder(final_.parent_path());
-  std::error_code ignored;
-  if (!old.empty()) fs::remove_all(old, ignored);
 }
 
 LineAppender::LineAppender(const fs::path& path)

@@ -87,7 +87,6 @@ class FolderWriter {
 
  private:
   fs::path final_, temporary_;
-  bool committed_ = false;
 };
 
 // Lines appended to a file that a reader may follow; a whole line is one write.

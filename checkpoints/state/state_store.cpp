@@ -68,11 +68,16 @@ void StateStore::save(const TrainingState& state) {
   out.commit();
   write_text(folder_ / "latest",
              folder_of(state.step).filename().string() + "\n");  // a hint for people; newest() does not trust it
-  // Newer ones can only be damaged: the run went on from an older one. They do not count, and are replaced when the run
-  // gets there.
-  std::vector<int64_t> all = steps();
-  std::erase_if(all, [&](int64_t step) { return step > state.step; });
-  for (size_t i = 0; i + size_t(keep_) < all.size(); ++i) remove_folder(folder_of(all[i]));
+  // Newer ones were damaged, or the run would have gone on from them; left there, they would take the place of good
+  // ones.
+  std::vector<int64_t> older;
+  for (const int64_t step : steps())
+    if (step > state.step) {
+      remove_folder(folder_of(step));
+    } else {
+      older.push_back(step);
+    }
+  for (size_t i = 0; i + size_t(keep_) < older.size(); ++i) remove_folder(folder_of(older[i]));
 }
 
 TrainingState StateStore::load(const fs::path& folder) const {

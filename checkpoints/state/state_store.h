@@ -26,8 +26,9 @@ class StateStore {
   // least 1. `program` is its version, for the manifest.
   explicit StateStore(fs::path folder, int64_t keep = 2, std::string program = {});
   // A checkpoint of the same step is replaced. Refused before anything is written where 1.2 times the bytes are not
-  // free. Then removes all but the newest `keep` up to this step. After an error (ExitCode::io) what was there is as it
-  // was; the new one may be there too, whole, where only the last syncs or the removal failed.
+  // free. Then removes all but the newest `keep` up to this step, and newer ones: newest() passed over them. After an
+  // error (ExitCode::io) what was there is as it was; the new one may be there too, whole, where only the last syncs or
+  // the removal failed.
   void save(const TrainingState&);
   struct Found {
     TrainingState state;

@@ -1,0 +1,239 @@
+// Every differentiable op against finite differences through the real tape: leaves, parameters, biases, what is frozen,
+// sizes on both sides of the tiles.
+#include <gtest/gtest.h>
+
+#include "autograd/functions.h"
+#include "kernels/nf4/nf4.h"
+#include "kernels/rope/rope.h"
+#include "tests/support/gradcheck.h"
+#include "tests/support/tolerances.h"
+
+namespace hone::test {
+namespace {
+
+namespace ag = hone::autograd;
+
+class Gradient : public testing::Test {
+ protected:
+  void check(const Function& function, const std::vector<Shape>& leaves,
+             const std::vector<ParameterPtr>& parameters = {}) {
+    std::vector<Tensor> tensors;
+    for (size_t i = 0; i < leaves.size(); ++i) tensors.push_back(random_tensor(stream_, leaves[i], i + 1));
+    EXPECT_LT(gradient_error(stream_, function, tensors, parameters), kFiniteDifferences);
+  }
+  ParameterPtr parameter(Shape shape, uint64_t seed, bool trainable = true) {
+    return random_parameter(stream_, "p" + std::to_string(seed), shape, seed, trainable);
+  }
+  QuantizedTensor quantized(Shape shape, bool nested) {
+    QuantizedTensor weight = kernels::nf4_empty(stream_, shape);
+    kernels::nf4_quantize(stream_, weight, 0, random_tensor(stream_, {shape.elements()}, 9, DType::float32));
+    return nested ? kernels::nf4_nest_scales(stream_, weight) : weight;
+  }
+  Targets targets(std::vector<int32_t> rows, std::vector<int32_t> labels) {
+    const int64_t n = int64_t(rows.size());
+    return {Tensor::from(stream_, {n}, rows), Tensor::from(stream_, {n}, labels), n};
+  }
+  Stream stream_ = Stream::cpu(2);
+};
+
+DocumentOffsets documents(std::vector<int32_t> starts) {
+  return {std::make_shared<const std::vector<int32_t>>(std::move(starts))};
+}
+
+TEST_F(Gradient, AddOfOneVarToItself) {
+  check(
+      [](Tape& tape, auto x) {
+        return std::vector{ag::add(tape, x[0], x[0]), ag::add(tape, x[0], x[1])};
+      },
+      {{3, 5}, {3, 5}});
+}
+
+TEST_F(Gradient, Embedding) {
+  const auto table = parameter({7, 5}, 11);
+  const Tensor tokens = Tensor::from<int32_t>(stream_, {6}, {3, 1, 3, 6, 0, 3});
+  check(
+      [&](Tape& tape, auto) { return std::vector{ag::embedding(tape, tokens, tape.parameter(table), DType::float64)}; },
+      {}, {table});
+}
+
+TEST_F(Gradient, LinearWithEveryPartFrozenOrNot) {
+  for (const Shape& shape : {Shape{6, 33}, {33, 31}})
+    for (const int frozen : {0, 1, 2, 3})
+      for (const bool has_bias : {false, true}) {
+        SCOPED_TRACE(frozen);
+        const auto w = parameter(shape, 12, !(frozen & 1)),
+                   bias = has_bias ? parameter({shape[0]}, 13, !(frozen & 2)) : nullptr;
+        std::vector<ParameterPtr> parameters{w};
+        if (bias) parameters.push_back(bias);
+        check([&](Tape& tape, auto x) { return std::vector{ag::linear(tape, x[0], w, bias)}; }, {{5, shape[1]}},
+              parameters);
+      }
+}
+
+TEST_F(Gradient, LinearWhoseInputIsFrozen) {
+  const auto w = parameter({4, 9}, 12), bias = parameter({4}, 13);
+  const Tensor x = random_tensor(stream_, {5, 9}, 1);
+  check([&](Tape& tape, auto) { return std::vector{ag::linear(tape, tape.constant(x), w, bias)}; }, {}, {w, bias});
+}
+
+TEST_F(Gradient, LinearStored) {
+  const auto bias = parameter({130}, 13);
+  for (const bool nested : {false, true}) {
+    const QuantizedTensor w = quantized({130, 9}, nested);
+    check([&](Tape& tape, auto x) { return std::vector{ag::linear(tape, x[0], w, bias)}; }, {{4, 9}}, {bias});
+  }
+  const auto stored =
+      random_parameter(stream_, "stored", {6, 9}, 14, false, DType::float32);  // widened, as bfloat16 is
+  check([&](Tape& tape, auto x) { return std::vector{ag::linear(tape, x[0], stored)}; }, {{4, 9}});
+}
+
+TEST_F(Gradient, LoraLinear) {
+  const auto a = parameter({3, 9}, 22), b = parameter({6, 3}, 23);
+  for (const bool base : {false, true})
+    for (const bool has_bias : {false, true}) {
+      const auto w = parameter({6, 9}, 21, base), bias = has_bias ? parameter({6}, 24) : nullptr;
+      std::vector<ParameterPtr> parameters{a, b, w};
+      if (bias) parameters.push_back(bias);
+      check(
+          [&](Tape& tape, auto x) {
+            return std::vector{ag::lora_linear(tape, x[0], x[0], w, bias, {a, b, 0.7})};
+          },
+          {{5, 9}}, parameters);
+      check(
+          [&](Tape& tape, auto x) {
+            return std::vector{
+                ag::lora_linear(tape, x[0], ag::dropout(tape, x[0], 0.4, {.seed = 3}), w, bias, {a, b, 0.7})};
+          },
+          {{5, 9}}, parameters);
+    }
+}
+
+TEST_F(Gradient, LoraLinearWithAHalfFrozenOrBoth) {
+  const auto w = parameter({6, 9}, 21, false);
+  for (const int trained : {0, 1, 2}) {
+    const auto a = parameter({3, 9}, 22, trained & 1), b = parameter({6, 3}, 23, trained & 2);
+    check(
+        [&](Tape& tape, auto x) {
+          return std::vector{ag::lora_linear(tape, x[0], x[0], w, {}, {a, b, 0.7})};
+        },
+        {{5, 9}}, {a, b});
+  }
+}
+
+TEST_F(Gradient, LoraLinearOnAQuantizedBase) {
+  const auto a = parameter({2, 31}, 22), b = parameter({33, 2}, 23), bias = parameter({33}, 24);
+  for (const bool nested : {false, true}) {
+    const QuantizedTensor w = quantized({33, 31}, nested);
+    check(
+        [&](Tape& tape, auto x) {
+          return std::vector{ag::lora_linear(tape, x[0], x[0], w, bias, {a, b, 1.5})};
+        },
+        {{3, 31}}, {a, b, bias});
+  }
+}
+
+TEST_F(Gradient, RmsNorm) {
+  for (const int64_t width : {1, 31, 33})
+    for (const bool trainable : {true, false}) {
+      const auto w = parameter({width}, 31, trainable);
+      check([&](Tape& tape, auto x) { return std::vector{ag::rms_norm(tape, x[0], tape.parameter(w), 1e-2)}; },
+            {{5, width}}, {w});
+    }
+}
+
+TEST_F(Gradient, ResidualRmsNormBothOutputsAndEachAlone) {
+  const auto w = parameter({8}, 31);
+  for (const int used : {0, 1, 2})
+    check(
+        [&](Tape& tape, auto x) {
+          const auto [sum, y] = ag::residual_rms_norm(tape, x[0], x[1], tape.parameter(w), 1e-5);
+          return used == 0   ? std::vector{sum, y}
+                 : used == 1 ? std::vector{sum, ag::add(tape, sum, sum)}
+                             : std::vector{y};
+        },
+        {{4, 8}, {4, 8}}, used == 1 ? std::vector<ParameterPtr>{} : std::vector{w});
+}
+
+TEST_F(Gradient, ResidualRmsNormWithOneInputFrozen) {
+  const auto w = parameter({8}, 31, false);
+  const Tensor other = random_tensor(stream_, {4, 8}, 5);
+  for (const bool first : {true, false})
+    check(
+        [&](Tape& tape, auto x) {
+          const Var frozen = tape.constant(other);
+          const auto [sum, y] =
+              ag::residual_rms_norm(tape, first ? x[0] : frozen, first ? frozen : x[0], tape.parameter(w), 1e-5);
+          return std::vector{sum, y};
+        },
+        {{4, 8}});
+}
+
+TEST_F(Gradient, RopeOfBothAndOfOne) {
+  Tensor turns(stream_, {5, 4}, DType::float64);
+  kernels::rope_table(stream_, turns, Tensor::from<int32_t>(stream_, {5}, {0, 1, 2, 0, 1}),
+                      Tensor::from<double>(stream_, {2}, {1, 0.3}));
+  for (const bool both : {true, false})
+    check(
+        [&](Tape& tape, auto x) {
+          const auto [q, k] = ag::rope(tape, x[0], both ? x[1] : tape.constant(x[0].value()), turns);
+          return both ? std::vector{q, k} : std::vector{q};
+        },
+        both ? std::vector<Shape>{{5, 8}, {5, 4}} : std::vector<Shape>{{5, 8}});
+}
+
+TEST_F(Gradient, AttentionAcrossTilesAndDocuments) {
+  for (const std::vector<int32_t>& starts : {std::vector<int32_t>{0, 4, 4, 9}, {0, 65, 66}})
+    check(
+        [&](Tape& tape, auto x) {
+          return std::vector{ag::attention(tape, x[0], x[1], x[2], documents(starts), {4, 2, 3})};
+        },
+        {{starts.back(), 12}, {starts.back(), 6}, {starts.back(), 6}});
+}
+
+TEST_F(Gradient, Swiglu) {
+  check([](Tape& tape, auto x) { return std::vector{ag::swiglu(tape, x[0], x[1])}; }, {{17, 3}, {17, 3}});
+  check([](Tape& tape, auto x) { return std::vector{ag::swiglu(tape, x[0], x[0])}; }, {{3, 7}});
+}
+
+TEST_F(Gradient, DropoutOfAFixedMask) {
+  check([](Tape& tape, auto x) { return std::vector{ag::dropout(tape, x[0], 0.3, {.seed = 5})}; }, {{17, 7}});
+}
+
+TEST_F(Gradient, LinearCrossEntropy) {
+  const Targets asked = targets({0, 2, 3, 6}, {8, 1, 1, 4});
+  for (const bool trainable : {true, false})
+    for (const int64_t chunk : {1, 3, 64}) {
+      const auto w = parameter({9, 5}, 41, trainable);
+      check([&](Tape& tape, auto x) { return std::vector{ag::linear_cross_entropy(tape, x[0], w, asked, chunk)}; },
+            {{7, 5}}, {w});
+    }
+  const QuantizedTensor w = quantized({33, 5}, true);
+  check([&](Tape& tape, auto x) { return std::vector{ag::linear_cross_entropy(tape, x[0], w, asked, 3)}; }, {{7, 5}});
+}
+
+TEST_F(Gradient, ATiedParameterUsedTwice) {
+  const auto w = parameter({9, 5}, 42);
+  const Tensor tokens = Tensor::from<int32_t>(stream_, {3}, {3, 1, 3});
+  const Targets asked = targets({0, 2}, {8, 1});
+  check(
+      [&](Tape& tape, auto) {
+        return std::vector{ag::linear_cross_entropy(
+            tape, ag::embedding(tape, tokens, tape.parameter(w), DType::float64), w, asked, 64)};
+      },
+      {}, {w});
+}
+
+// The checker itself: a doubled gradient, and one written over what was there.
+TEST_F(Gradient, CheckSeesAWrongGradient) {
+  const Function doubled = [](Tape& tape, std::span<const Var> x) {
+    return std::vector{
+        tape.record("doubled", x[0].value(), {x[0]}, [x = x[0].slot()](std::span<Tensor> dys, GradSink& grads) {
+          grads.add(x, dys[0]);
+          grads.add(x, dys[0]);
+        })};
+  };
+  EXPECT_GT(gradient_error(stream_, doubled, {random_tensor(stream_, {3}, 1)}), 0.5);
+}
+
+}  // namespace
+}  // namespace hone::test

@@ -1,0 +1,103 @@
+// Fills, copies, sums and conversions, at sizes on both sides of a thread's piece, with row strides and in place.
+#include "kernels/elementwise/elementwise.h"
+
+#include <bit>
+#include <cmath>
+
+#include "tests/support/framed.h"
+
+namespace hone::test {
+namespace {
+
+const std::vector<Shape> kShapes{{1, 1}, {3, 31}, {2, 33}, {65, 127}, {3, 8191}, {2, 8193}, {20000, 1}, {4099}};
+constexpr auto kTypes = {DType::float32, DType::float64};
+
+// op on a framed y that starts as `start`; every element beside `expected`, exactly.
+void expect_exactly(const Shape& shape, DType dtype, int64_t pad, const Values& start, const Values& expected,
+                    const std::function<void(Stream&, Tensor&)>& op) {
+  SCOPED_TRACE(joined(shape, ", ", dtype, ", pad ", pad));
+  const Values got = on_threads([&](Stream& stream) {
+    Framed y(stream, shape, dtype, pad, start);
+    op(stream, *y);
+    EXPECT_TRUE(y.intact());
+    return y.values();
+  });
+  EXPECT_EQ(got, expected);
+}
+
+TEST(Elementwise, FillCopyAddScale) {
+  for (const Shape& shape : kShapes)
+    for (const DType dtype : kTypes)
+      for (const int64_t pad : {0, 3}) {
+        const Values a = rounded_to(dtype, random_values(shape.elements(), 1)),
+                     b = rounded_to(dtype, random_values(shape.elements(), 2));
+        Values sum(a.size()), product(a.size());
+        for (size_t i = 0; i < a.size(); ++i) sum[i] = a[i] + b[i], product[i] = a[i] * 0.375;
+        sum = rounded_to(dtype, sum), product = rounded_to(dtype, product);
+        const auto frame = [&](Stream& stream, const Values& values) {
+          return Framed(stream, shape, dtype, pad, values);
+        };
+        expect_exactly(shape, dtype, pad, {}, Values(a.size(), 1.5),
+                       [](Stream& s, Tensor& y) { kernels::fill(s, y, 1.5); });
+        expect_exactly(shape, dtype, pad, {}, a, [&](Stream& s, Tensor& y) { kernels::copy(s, y, *frame(s, a)); });
+        expect_exactly(shape, dtype, pad, {}, sum,
+                       [&](Stream& s, Tensor& y) { kernels::add(s, y, *frame(s, a), *frame(s, b)); });
+        expect_exactly(shape, dtype, pad, a, sum, [&](Stream& s, Tensor& y) { kernels::add(s, y, y, *frame(s, b)); });
+        expect_exactly(shape, dtype, pad, a, sum, [&](Stream& s, Tensor& y) { kernels::add(s, y, *frame(s, b), y); });
+        expect_exactly(shape, dtype, pad, a, product,
+                       [&](Stream& s, Tensor& y) { kernels::scale(s, y, tensor_of(s, {1}, {0.375}, dtype)); });
+      }
+}
+
+TEST(Elementwise, BiasAndItsGradient) {
+  for (const Shape& shape : {Shape{1, 1}, {31, 63}, {33, 64}, {4099, 3}, {2, 4099}})
+    for (const DType dtype : kTypes)
+      for (const int64_t pad : {0, 3}) {
+        const int64_t rows = shape[0], width = shape[1];
+        const Values x = rounded_to(dtype, random_values(rows * width, 1)),
+                     bias = rounded_to(dtype, random_values(width, 2));
+        Values with(x.size()), sums(width, 1.0);
+        for (int64_t i = 0; i < rows * width; ++i) with[i] = x[i] + bias[i % width], sums[i % width] += x[i];
+        expect_exactly(shape, dtype, pad, x, rounded_to(dtype, with),
+                       [&](Stream& s, Tensor& y) { kernels::add_bias(s, y, tensor_of(s, {width}, bias, dtype)); });
+        on_threads([&](Stream& stream) {
+          Framed to(stream, {width}, dtype, 0, Values(width, 1.0)), from(stream, shape, dtype, pad, x);
+          kernels::add_column_sums(stream, *to, *from);
+          EXPECT_LT(relative_error(to.values(), sums), rows > 1000 ? 10 * tolerance_of(dtype) : tolerance_of(dtype));
+          EXPECT_TRUE(to.intact());
+          return to.values();
+        });
+      }
+}
+
+TEST(Elementwise, ConversionsBetweenAllTypes) {
+  const std::vector<DType> kStored{DType::float32, DType::float64, DType::bfloat16};
+  for (const Shape& shape : {Shape{3, 31}, {2, 8193}})
+    for (const DType from : kStored)
+      for (const DType to : kStored) {
+        SCOPED_TRACE(joined(from, " to ", to));
+        const Values x = rounded_to(from, random_values(shape.elements(), 1));
+        const Values middle = from == DType::float64 && to == DType::float64 ? x : rounded_to(DType::float32, x);
+        expect_exactly(shape, to, 3, {}, rounded_to(to, middle), [&](Stream& s, Tensor& y) {
+          Framed source(s, shape, from, 2, x);
+          kernels::convert(s, y, *source);
+        });
+      }
+}
+
+// The bits of IEEE 754: ties to even, overflow to infinity, NaN stays NaN.
+TEST(Elementwise, Bfloat16RoundsToNearestEven) {
+  for (const auto& [from, to] : std::vector<std::pair<uint32_t, uint16_t>>{{0x3F808000, 0x3F80},
+                                                                           {0x3F818000, 0x3F82},
+                                                                           {0x3F808001, 0x3F81},
+                                                                           {0x3F807FFF, 0x3F80},
+                                                                           {0x7F7FFFFF, 0x7F80},
+                                                                           {0xFF800000, 0xFF80},
+                                                                           {0x80000000, 0x8000},
+                                                                           {0x00018000, 0x0002}})
+    EXPECT_EQ(bfloat16(std::bit_cast<float>(from)).bits, to) << std::hex << from;
+  EXPECT_TRUE(std::isnan(float(bfloat16(std::bit_cast<float>(0x7F800001u)))));
+}
+
+}  // namespace
+}  // namespace hone::test

@@ -1,0 +1,139 @@
+// The fused loss and its gradients beside softmax in double; chunks; memory.
+#include "kernels/linear_cross_entropy/linear_cross_entropy.h"
+
+#include <cmath>
+
+#include "kernels/elementwise/elementwise.h"
+#include "tests/support/framed.h"
+
+namespace hone::test {
+namespace {
+
+struct Case {
+  int64_t tokens, width, vocabulary;
+  std::vector<int32_t> rows;
+};
+std::vector<int32_t> every(int64_t tokens, int64_t step) {
+  std::vector<int32_t> rows;
+  for (int64_t t = 0; t < tokens; t += step) rows.push_back(int32_t(t));
+  return rows;
+}
+const std::vector<Case> kCases{{1, 1, 1, {0}},
+                               {7, 5, 31, {6, 0, 3}},
+                               {33, 16, 32, every(33, 1)},
+                               {33, 8, 33, every(33, 2)},
+                               {20, 3, 4099, every(20, 3)}};
+
+Targets targets(Stream& stream, const Case& c) {
+  const int64_t count = int64_t(c.rows.size());
+  std::vector<int32_t> labels;
+  for (int64_t i = 0; i < count; ++i) labels.push_back(int32_t((i * 7 + c.vocabulary - 1) % c.vocabulary));
+  return {Tensor::from(stream, {count}, c.rows), Tensor::from(stream, {count}, labels), count};
+}
+
+TEST(LinearCrossEntropy, AndItsGradientsAreTheFormulas) {
+  for (const Case& c : kCases)
+    for (const DType dtype : {DType::float32, DType::float64})
+      for (const int64_t chunk : {1, 3, 32, 1000}) {
+        SCOPED_TRACE(joined(c.tokens, " x ", c.width, ", vocabulary ", c.vocabulary, ", ", dtype, ", chunk ", chunk));
+        const Values h = rounded_to(dtype, random_values(c.tokens * c.width, 1, -3, 3)),
+                     w = rounded_to(dtype, random_values(c.vocabulary * c.width, 2));
+        const int64_t count = int64_t(c.rows.size());
+        Values losses(count), lse(count), dh(h.size()), dw(w.size(), 1.0);
+        const double seed = 0.25;
+        Stream host = Stream::cpu();
+        const std::vector<int32_t> labels = targets(host, c).labels.to_host<int32_t>();
+        for (int64_t i = 0; i < count; ++i) {
+          const double* const hi = &h[c.rows[i] * c.width];
+          Values z(c.vocabulary);
+          double best = -INFINITY, sum = 0;
+          for (int64_t t = 0; t < c.vocabulary; ++t) {
+            for (int64_t p = 0; p < c.width; ++p) z[t] += hi[p] * w[t * c.width + p];
+            best = std::max(best, z[t]);
+          }
+          for (const double v : z) sum += std::exp(v - best);
+          lse[i] = best + std::log(sum), losses[i] = lse[i] - z[labels[i]];
+          for (int64_t t = 0; t < c.vocabulary; ++t) {
+            const double dz = seed * (std::exp(z[t] - lse[i]) - (t == labels[i]));
+            for (int64_t p = 0; p < c.width; ++p) {
+              dh[c.rows[i] * c.width + p] += dz * w[t * c.width + p];
+              dw[t * c.width + p] += dz * hi[p];
+            }
+          }
+        }
+        on_threads([&](Stream& stream) {
+          const Targets asked = targets(stream, c);
+          const Tensor weight = tensor_of(stream, {c.vocabulary, c.width}, w, dtype),
+                       dloss = tensor_of(stream, {1}, {seed}, dtype);
+          Framed hidden(stream, {c.tokens, c.width}, dtype, 3, h), loss(stream, {count}, dtype),
+              sums(stream, {count}, dtype);
+          Framed unit(stream, {c.tokens, c.width}, dtype, 3), back(stream, {c.tokens, c.width}, dtype, 2),
+              dweight(stream, {c.vocabulary, c.width}, dtype, 0, Values(w.size(), 1.0));
+          kernels::linear_cross_entropy(stream, *loss, *sums, &*unit, *hidden, weight, asked, chunk);
+          kernels::linear_cross_entropy_backward(stream, &*back, &*dweight, dloss, *hidden, weight, *sums, asked,
+                                                 chunk);
+          // Near 0 a loss is the difference of two larger numbers: its error is one of theirs.
+          Values loss_error = loss.values(), at = lse;
+          for (int64_t i = 0; i < count; ++i) loss_error[i] += at[i] - losses[i];
+          EXPECT_LT(relative_error(loss_error, at), tolerance_of(dtype));
+          EXPECT_LT(relative_error(sums.values(), lse), tolerance_of(dtype));
+          Values scaled = unit.values();
+          for (double& v : scaled) v *= seed;
+          EXPECT_LT(relative_error(scaled, dh), 2 * tolerance_of(dtype)) << "with the forward pass";
+          EXPECT_LT(relative_error(back.values(), dh), 2 * tolerance_of(dtype)) << "on the way back";
+          EXPECT_LT(relative_error(dweight.values(), dw), 2 * tolerance_of(dtype)) << "added to";
+          Values all;
+          for (const Framed* t : {&loss, &sums, &unit, &back, &dweight}) {
+            EXPECT_TRUE(t->intact());
+            const Values v = t->values();
+            all.insert(all.end(), v.begin(), v.end());
+          }
+          return all;
+        });
+      }
+}
+
+TEST(LinearCrossEntropy, NoTargetsGiveZeros) {
+  Stream stream = Stream::cpu();
+  const Tensor h = tensor_of(stream, {4, 3}, random_values(12, 1), DType::float32),
+               w = tensor_of(stream, {5, 3}, random_values(15, 2), DType::float32);
+  const Targets none{Tensor(stream, {0}, DType::int32), Tensor(stream, {0}, DType::int32), 0};
+  Tensor losses(stream, {0}, DType::float32), lse(stream, {0}, DType::float32), total(stream, {1}, DType::float32);
+  Framed dh(stream, {4, 3}, DType::float32);
+  kernels::linear_cross_entropy(stream, losses, lse, &*dh, h, w, none, 8);
+  kernels::sum_in_order(stream, total, losses);
+  EXPECT_EQ(dh.values(), Values(12));
+  EXPECT_EQ(values_of(total), Values{0});
+}
+
+// Never T x V: what is made is two chunks of rows, whatever T is.
+TEST(LinearCrossEntropy, MemoryIsAChunk) {
+  for (const int64_t tokens : {256, 512}) {
+    Stream stream = Stream::cpu();
+    const Case c{tokens, 16, 1000, every(tokens, 1)};
+    const Targets asked = targets(stream, c);
+    const Tensor w = tensor_of(stream, {1000, 16}, Values(16000, 0.1), DType::float32),
+                 dloss = tensor_of(stream, {1}, {1}, DType::float32);
+    Tensor h = tensor_of(stream, {tokens, 16}, Values(tokens * 16, 0.1), DType::float32),
+           dh(stream, h.shape(), DType::float32), dw(stream, w.shape(), DType::float32),
+           losses(stream, {tokens}, DType::float32), lse(stream, {tokens}, DType::float32);
+    kernels::fill(stream, dw, 0);
+    const size_t before = stream.allocator()->usage().live;
+    stream.allocator()->reset_peak();
+    kernels::linear_cross_entropy(stream, losses, lse, &dh, h, w, asked, 32);
+    kernels::linear_cross_entropy_backward(stream, &dh, &dw, dloss, h, w, lse, asked, 32);
+    EXPECT_EQ(stream.allocator()->usage().peak - before, size_t(32 * 16 + 32 * 1000) * sizeof(float));
+  }
+}
+
+TEST(LinearCrossEntropy, SumsInDoubleInTheirOrder) {
+  Stream stream = Stream::cpu();
+  Tensor total(stream, {1}, DType::float32);
+  std::vector<float> values(4099, 1e-4f);
+  values[0] = 1e4f;
+  kernels::sum_in_order(stream, total, Tensor::from(stream, {4099}, values));
+  EXPECT_EQ(total.to_host<float>()[0], float(1e4 + 4098 * double(1e-4f)));
+}
+
+}  // namespace
+}  // namespace hone::test

@@ -1,0 +1,146 @@
+// SwiGLU, rotary positions and embeddings beside their formulas in double.
+#include <cmath>
+
+#include "kernels/embedding/embedding.h"
+#include "kernels/rope/rope.h"
+#include "kernels/swiglu/swiglu.h"
+#include "tests/support/framed.h"
+
+namespace hone::test {
+namespace {
+
+constexpr auto kTypes = {DType::float32, DType::float64};
+
+Values together(std::initializer_list<const Framed*> frames) {
+  Values all;
+  for (const Framed* frame : frames) {
+    EXPECT_TRUE(frame->intact());
+    const Values values = frame->values();
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+TEST(Swiglu, AndItsGradientAreTheFormulas) {
+  // On both sides of the piece of 256 that the gradient is made in.
+  for (const Shape& shape : {Shape{1, 1}, {3, 31}, {17, 33}, {5, 255}, {5, 257}, {2, 4099}})
+    for (const DType dtype : kTypes)
+      for (const int64_t pad : {0, 3}) {
+        SCOPED_TRACE(joined(shape, ", ", dtype, ", pad ", pad));
+        const int64_t n = shape.elements();
+        Values gate = random_values(n, 1, -6, 6);
+        if (n > 1) gate[0] = 40, gate[1] = -120;  // far out on both sides
+        gate = rounded_to(dtype, gate);
+        const Values up = rounded_to(dtype, random_values(n, 2)), dy = rounded_to(dtype, random_values(n, 3));
+        Values y(n), dgate(n), dup(n);
+        for (int64_t i = 0; i < n; ++i) {
+          const double s = 1 / (1 + std::exp(-gate[i]));
+          y[i] = gate[i] * s * up[i];
+          dgate[i] = dy[i] * up[i] * (s + gate[i] * s * (1 - s));
+          dup[i] = dy[i] * gate[i] * s;
+        }
+        on_threads([&](Stream& stream) {
+          Framed g(stream, shape, dtype, pad, gate), u(stream, shape, dtype, pad, up), d(stream, shape, dtype, pad, dy);
+          Framed out(stream, shape, dtype, pad), dg(stream, shape, dtype, pad), du(stream, shape, dtype, pad);
+          kernels::swiglu(stream, *out, *g, *u);
+          kernels::swiglu_backward(stream, *dg, *du, *d, *g, *u);
+          EXPECT_LT(relative_error(out.values(), y), tolerance_of(dtype));
+          EXPECT_LT(relative_error(dg.values(), dgate), tolerance_of(dtype));
+          EXPECT_LT(relative_error(du.values(), dup), tolerance_of(dtype));
+          const Values alone = du.values(), gate_alone = dg.values();
+          kernels::swiglu_backward(stream, *dg, *d, *d, *g, *u);  // dup over dy
+          EXPECT_EQ(d.values(), alone);
+          EXPECT_EQ(dg.values(), gate_alone);
+          return together({&out, &dg, &du, &d});
+        });
+      }
+}
+
+TEST(Rope, TurnsPairsByTheirAngles) {
+  struct Case {
+    int64_t heads, head_dim;
+    std::vector<int32_t> positions;
+  };
+  for (const Case& c : {Case{1, 2, {0}},
+                        {3, 6, {0, 1, 2, 0, 1}},
+                        {2, 64, {0, 5, 100000, 131071}},
+                        {4, 30, std::vector<int32_t>(33, 7)}})
+    for (const DType dtype : kTypes)
+      for (const int64_t pad : {0, 3}) {
+        const int64_t tokens = int64_t(c.positions.size()), half = c.head_dim / 2, width = c.heads * c.head_dim;
+        SCOPED_TRACE(joined(c.heads, " x ", c.head_dim, ", ", dtype, ", pad ", pad));
+        Values inv_freq(half);
+        for (int64_t i = 0; i < half; ++i) inv_freq[i] = std::pow(10000.0, -double(2 * i) / double(c.head_dim));
+        const Values x = rounded_to(dtype, random_values(tokens * width, 1));
+        Values expected(x.size());
+        for (int64_t t = 0; t < tokens; ++t)
+          for (int64_t h = 0; h < c.heads; ++h)
+            for (int64_t i = 0; i < half; ++i) {
+              const double angle = c.positions[t] * inv_freq[i];
+              const int64_t at = t * width + h * c.head_dim + i;
+              expected[at] = x[at] * std::cos(angle) - x[at + half] * std::sin(angle);
+              expected[at + half] = x[at + half] * std::cos(angle) + x[at] * std::sin(angle);
+            }
+        on_threads([&](Stream& stream) {
+          Framed turns(stream, {tokens, c.head_dim}, dtype), in(stream, {tokens, width}, dtype, pad, x),
+              y(stream, {tokens, width}, dtype, pad);
+          kernels::rope_table(stream, *turns, Tensor::from(stream, {tokens}, c.positions),
+                              Tensor::from(stream, {half}, inv_freq));
+          kernels::rope(stream, *y, *in, *turns, kernels::Turn::forward);
+          EXPECT_LT(relative_error(y.values(), expected), tolerance_of(dtype));
+          const Values turned = together({&turns, &y});
+          kernels::rope(stream, *in, *in, *turns, kernels::Turn::forward);  // in place
+          EXPECT_EQ(in.values(), y.values());
+          kernels::rope(stream, *y, *y, *turns, kernels::Turn::back);
+          EXPECT_LT(relative_error(y.values(), x), tolerance_of(dtype));
+          EXPECT_TRUE(in.intact() && y.intact());
+          return turned;
+        });
+      }
+}
+
+TEST(Embedding, GathersRowsAndAddsTheirGradients) {
+  for (const int64_t width : {1, 31, 33, 64, 130})
+    for (const DType dtype : kTypes)
+      for (const bool stored : {false, true}) {
+        const DType table_type = stored ? DType::bfloat16 : dtype;
+        const std::vector<int32_t> tokens{3, 1, 3, 6, 0, 3, 3};
+        const Values table = rounded_to(table_type, random_values(7 * width, 1)),
+                     dy = rounded_to(dtype, random_values(7 * width, 2));
+        Values y, dtable(7 * width, 1.0);
+        for (size_t t = 0; t < tokens.size(); ++t)
+          for (int64_t i = 0; i < width; ++i) {
+            y.push_back(table[tokens[t] * width + i]);
+            dtable[tokens[t] * width + i] += dy[t * width + i];
+          }
+        on_threads([&](Stream& stream) {
+          const Tensor ids = Tensor::from(stream, {7}, tokens), rows = tensor_of(stream, {7, width}, table, table_type);
+          Framed out(stream, {7, width}, dtype, 3), back(stream, {7, width}, dtype, 0, Values(7 * width, 1.0));
+          kernels::embedding(stream, *out, ids, rows);
+          EXPECT_EQ(out.values(), y);
+          kernels::embedding_backward(stream, *back, tensor_of(stream, {7, width}, dy, dtype), ids);
+          EXPECT_LT(relative_error(back.values(), dtable), tolerance_of(dtype));
+          return together({&out, &back});
+        });
+      }
+}
+
+TEST(Embedding, RefusesATokenOutsideTheVocabulary) {
+  Stream stream = Stream::cpu();
+  Tensor y(stream, {2, 3}, DType::float32);
+  const Tensor table(stream, {5, 3}, DType::float32);
+  for (const int32_t token : {5, -1}) {
+    try {
+      kernels::embedding(stream, y, Tensor::from<int32_t>(stream, {2}, {0, token}), table);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::input);
+      EXPECT_EQ(std::string(error.what()),
+                joined("[embedding] token ", token,
+                       " at position 1 is outside the vocabulary of 5; was the data tokenised for another model?"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hone::test

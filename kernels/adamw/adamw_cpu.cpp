@@ -1,7 +1,10 @@
 #include "kernels/adamw/adamw.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
+
+#include "kernels/core/lanes.h"
 
 namespace hone::kernels::cpu {
 
@@ -14,9 +17,9 @@ void gradient_squares(Stream& stream, Tensor& totals, Tensor& partials, const Te
   visit_float(gradients.dtype(), [&]<class T>() {
     const T* const g = gradients.data<T>();
     stream.parallel(gradients.elements(), 4096, [&](int64_t begin, int64_t end) {
-      double sum = 0;
-      for (int64_t i = begin; i < end; ++i) sum += double(g[i]) * double(g[i]);
-      partials.data<double>()[begin / 4096] = sum;
+      const T* const piece = g + begin;
+      partials.data<double>()[begin / 4096] =
+          sum_of<double>(end - begin, [&](int64_t i) { return double(piece[i]) * double(piece[i]); });
     });
   });
   totals.data<double>()[kGradientSquares] =
@@ -31,16 +34,23 @@ void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor
   const double scale = std::min(1.0, options.max_norm / (norm + 1e-6)) / t[kTargets];
   const double correct1 = 1 - std::pow(options.beta1, step), correct2 = std::sqrt(1 - std::pow(options.beta2, step));
   visit_float(values.dtype(), [&]<class T>() {
+    const T beta1 = T(options.beta1), beta2 = T(options.beta2), rest1 = T(1 - options.beta1),
+            rest2 = T(1 - options.beta2);
+    const T by = T(scale), step_size = T(rate / correct1), root = T(correct2), eps = T(options.eps);
     T *const p = values.data<T>(), *const m = first.data<T>(), *const v = second.data<T>();
     const T* const g = gradients.data<T>();
-    stream.parallel(values.elements(), 4096, [&](int64_t begin, int64_t end) {
+    const auto update = [=](int64_t begin, int64_t end, T keep) {
       for (int64_t i = begin; i < end; ++i) {
-        const T gradient = g[i] * T(scale);
-        m[i] = T(options.beta1) * m[i] + T(1 - options.beta1) * gradient;
-        v[i] = T(options.beta2) * v[i] + T(1 - options.beta2) * gradient * gradient;
-        const T kept = i < decay_end ? p[i] * T(1 - rate * options.decay) : p[i];
-        p[i] = kept - T(rate / correct1) * m[i] / (std::sqrt(v[i]) / T(correct2) + T(options.eps));
+        const T gradient = g[i] * by;
+        m[i] = beta1 * m[i] + rest1 * gradient;
+        v[i] = beta2 * v[i] + rest2 * gradient * gradient;
+        p[i] = p[i] * keep - step_size * m[i] / (std::sqrt(v[i]) / root + eps);
       }
+    };
+    stream.parallel(values.elements(), 4096, [&](int64_t begin, int64_t end) {
+      const int64_t decayed = std::clamp(decay_end, begin, end);
+      update(begin, decayed, T(1 - rate * options.decay));
+      update(decayed, end, T(1));
     });
   });
 }

@@ -1,6 +1,6 @@
 // Arithmetic on rows that compilers turn into vector instructions, with the same bits whatever the instructions are: a
 // sum is taken in kLanes running sums by index, never by address, and every function of one element is plain arithmetic
-// without a branch.
+// without a branch. All are inlined always: a loop with a call inside is not vectorised.
 //   const T sum = sum_of<T>(n, [&](int64_t i) { return x[i] * y[i]; });
 //   for (int64_t i = 0; i < n; ++i) p[i] = exp_of(x[i] - best);
 #pragma once
@@ -15,7 +15,7 @@ inline constexpr int64_t kLanes = 16;
 
 // The sum of term(0) … term(n - 1).
 template <class T, class Term>
-T sum_of(int64_t n, Term&& term) {
+[[gnu::always_inline]] inline T sum_of(int64_t n, Term&& term) {
   T lanes[kLanes] = {};
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
@@ -28,7 +28,7 @@ T sum_of(int64_t n, Term&& term) {
 
 // The largest of term(0) … term(n - 1) and `start`; what is not a number is passed over.
 template <class T, class Term>
-T largest_of(int64_t n, T start, Term&& term) {
+[[gnu::always_inline]] inline T largest_of(int64_t n, T start, Term&& term) {
   T lanes[kLanes];
   for (int64_t l = 0; l < kLanes; ++l) lanes[l] = start;
   const auto larger = [](T a, T b) { return a > b ? a : b; };
@@ -43,7 +43,7 @@ T largest_of(int64_t n, T start, Term&& term) {
 // e to the x, about one rounding from exact: x = n ln 2 + r, |r| <= ln 2 / 2, and the Taylor series of e to the r.
 // Results under the smallest normal number are 0, too large ones infinite; NaN stays NaN.
 template <class T>
-T exp_of(T value) {
+[[gnu::always_inline]] inline T exp_of(T value) {
   constexpr bool kDouble = std::is_same_v<T, double>;
   using Bits = std::conditional_t<kDouble, int64_t, int32_t>;
   constexpr int kMantissa = kDouble ? 52 : 23, kBias = kDouble ? 1023 : 127;

@@ -2,12 +2,28 @@
 
 namespace hone::kernels::cpu {
 
+namespace {
+// Calls body(row, begin, end) for pieces of rows that together are all (count, width) elements, in pieces large enough
+// to be worth a thread; where nothing lies between the rows they are one.
+template <class F>
+void for_each_piece(Stream& stream, int64_t count, int64_t width, bool contiguous, F&& body) {
+  constexpr int64_t kPiece = 8192;
+  if (contiguous) width *= count, count = 1;
+  const int64_t columns = std::max<int64_t>(1, std::min(width, kPiece)), pieces = (width + columns - 1) / columns;
+  stream.parallel(count * pieces, kPiece / columns, [&](int64_t begin, int64_t end) {
+    for (int64_t piece = begin; piece < end; ++piece) {
+      const int64_t from = piece % pieces * columns;
+      body(piece / pieces, from, std::min(width, from + columns));
+    }
+  });
+}
+}  // namespace
+
 void fill(Stream& stream, Tensor& y, double value) {
   visit_float(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
-    stream.parallel(to.count, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) std::fill_n(to[r], to.width, T(value));
-    });
+    for_each_piece(stream, to.count, to.width, y.contiguous(),
+                   [&](int64_t r, int64_t begin, int64_t end) { std::fill(to[r] + begin, to[r] + end, T(value)); });
   });
 }
 
@@ -15,9 +31,9 @@ void copy(Stream& stream, Tensor& y, const Tensor& x) {
   visit_float(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     const Rows<const T> from = x.as_rows<T>();
-    stream.parallel(to.count, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) std::copy_n(from[r], to.width, to[r]);
-    });
+    for_each_piece(
+        stream, to.count, to.width, y.contiguous() && x.contiguous(),
+        [&](int64_t r, int64_t begin, int64_t end) { std::copy(from[r] + begin, from[r] + end, to[r] + begin); });
   });
 }
 
@@ -25,10 +41,18 @@ void add(Stream& stream, Tensor& y, const Tensor& a, const Tensor& b) {
   visit_float(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     const Rows<const T> left = a.as_rows<T>(), right = b.as_rows<T>();
-    stream.parallel(to.count, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        for (int64_t i = 0; i < to.width; ++i) to[r][i] = left[r][i] + right[r][i];
-    });
+    for_each_piece(stream, to.count, to.width, y.contiguous() && a.contiguous() && b.contiguous(),
+                   [&](int64_t r, int64_t begin, int64_t end) {
+                     T* const sum = to[r];
+                     const T *const first = left[r], *const second = right[r];
+                     if (sum == first) {  // said apart, because compilers vectorise only what they can tell apart
+                       for (int64_t i = begin; i < end; ++i) sum[i] += second[i];
+                     } else if (sum == second) {
+                       for (int64_t i = begin; i < end; ++i) sum[i] += first[i];
+                     } else {
+                       for (int64_t i = begin; i < end; ++i) sum[i] = first[i] + second[i];
+                     }
+                   });
   });
 }
 
@@ -38,10 +62,12 @@ void convert(Stream& stream, Tensor& y, const Tensor& x) {
       const Rows<To> to = y.as_rows<To>();
       const Rows<const From> from = x.as_rows<From>();
       using Middle = std::conditional_t<std::is_same_v<From, double> && std::is_same_v<To, double>, double, float>;
-      stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r)
-          for (int64_t i = 0; i < to.width; ++i) to[r][i] = To(Middle(from[r][i]));
-      });
+      for_each_piece(stream, to.count, to.width, y.contiguous() && x.contiguous(),
+                     [&](int64_t r, int64_t begin, int64_t end) {
+                       To* const out = to[r];
+                       const From* const in = from[r];
+                       for (int64_t i = begin; i < end; ++i) out[i] = To(Middle(in[i]));
+                     });
     });
   });
 }
@@ -50,9 +76,9 @@ void scale(Stream& stream, Tensor& y, const Tensor& factor) {
   visit_float(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     const T by = factor.data<T>()[0];
-    stream.parallel(to.count, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        for (int64_t i = 0; i < to.width; ++i) to[r][i] *= by;
+    for_each_piece(stream, to.count, to.width, y.contiguous(), [&](int64_t r, int64_t begin, int64_t end) {
+      T* const out = to[r];
+      for (int64_t i = begin; i < end; ++i) out[i] *= by;
     });
   });
 }
@@ -61,9 +87,9 @@ void add_bias(Stream& stream, Tensor& y, const Tensor& bias) {
   visit_float(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     const T* const b = bias.data<T>();
-    stream.parallel(to.count, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        for (int64_t i = 0; i < to.width; ++i) to[r][i] += b[i];
+    for_each_piece(stream, to.count, to.width, false, [&](int64_t r, int64_t begin, int64_t end) {
+      T* const out = to[r];
+      for (int64_t i = begin; i < end; ++i) out[i] += b[i];
     });
   });
 }
@@ -74,8 +100,10 @@ void add_column_sums(Stream& stream, Tensor& sums, const Tensor& y) {
     const Rows<const T> from = y.as_rows<T>();
     T* const to = sums.data<T>();
     stream.parallel(from.width, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t r = 0; r < from.count; ++r)
-        for (int64_t i = begin; i < end; ++i) to[i] += from[r][i];
+      for (int64_t r = 0; r < from.count; ++r) {
+        const T* const row = from[r];
+        for (int64_t i = begin; i < end; ++i) to[i] += row[i];
+      }
     });
   });
 }

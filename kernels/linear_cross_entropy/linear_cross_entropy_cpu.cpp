@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/core/lanes.h"
+
 namespace hone::kernels::cpu {
 
 void gather_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows) {
@@ -27,14 +29,16 @@ void scatter_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows
 
 void softmax_loss(Stream& stream, Tensor& losses, Tensor& log_sum_exp, const Tensor& logits, const Tensor& labels) {
   visit_float(logits.dtype(), [&]<class T>() {
-    const Rows<const T> z = logits.as_rows<T>();
-    stream.parallel(z.count, 4, [&](int64_t begin, int64_t end) {
+    const Rows<const T> rows = logits.as_rows<T>();
+    T *const lse = log_sum_exp.data<T>(), *const loss = losses.data<T>();
+    const int32_t* const label = labels.data<int32_t>();
+    stream.parallel(rows.count, 4, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        const T best = *std::max_element(z[r], z[r] + z.width);
-        double sum = 0;
-        for (int64_t i = 0; i < z.width; ++i) sum += double(std::exp(z[r][i] - best));
-        log_sum_exp.data<T>()[r] = best + T(std::log(sum));
-        losses.data<T>()[r] = log_sum_exp.data<T>()[r] - z[r][labels.data<int32_t>()[r]];
+        const T* const z = rows[r];
+        const T best = largest_of(rows.width, z[0], [&](int64_t i) { return z[i]; });
+        const double sum = sum_of<double>(rows.width, [&](int64_t i) { return exp_of(z[i] - best); });
+        lse[r] = best + T(std::log(sum));
+        loss[r] = lse[r] - z[label[r]];
       }
     });
   });
@@ -42,11 +46,14 @@ void softmax_loss(Stream& stream, Tensor& losses, Tensor& log_sum_exp, const Ten
 
 void softmax_gradient(Stream& stream, Tensor& logits, const Tensor& log_sum_exp, const Tensor& labels) {
   visit_float(logits.dtype(), [&]<class T>() {
-    const Rows<T> z = logits.as_rows<T>();
-    stream.parallel(z.count, 4, [&](int64_t begin, int64_t end) {
+    const Rows<T> rows = logits.as_rows<T>();
+    const T* const lse = log_sum_exp.data<T>();
+    const int32_t* const label = labels.data<int32_t>();
+    stream.parallel(rows.count, 4, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        for (int64_t i = 0; i < z.width; ++i) z[r][i] = std::exp(z[r][i] - log_sum_exp.data<T>()[r]);
-        z[r][labels.data<int32_t>()[r]] -= T(1);
+        T* const z = rows[r];
+        for (int64_t i = 0; i < rows.width; ++i) z[i] = exp_of(z[i] - lse[r]);
+        z[label[r]] -= T(1);
       }
     });
   });

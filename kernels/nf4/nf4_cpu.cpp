@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 
+#include "kernels/core/lanes.h"
 #include "kernels/nf4/nf4.h"
 
 namespace hone::kernels::cpu {
@@ -15,11 +16,13 @@ std::array<float, 15> thresholds() {
   return middle;
 }
 
-// Number of thresholds strictly below x. NaN (0 times the infinite reciprocal of an all-zero block) counts none: code
-// 0.
-uint8_t code_of(float x, const std::array<float, 15>& middle) {
-  uint8_t code = 0;
-  for (const float threshold : middle) code += x > threshold;
+// The codes of one block: the number of thresholds strictly below x * inverse. NaN (0 times the infinite reciprocal of
+// an all-zero block) counts none: code 0. Level by level, so that all elements are compared at once.
+using Codes = std::array<int32_t, kQuantizedBlock>;
+Codes codes_of(const float* x, float inverse, const std::array<float, 15>& middle) {
+  Codes code{};
+  for (const float threshold : middle)
+    for (size_t i = 0; i < code.size(); ++i) code[i] += x[i] * inverse > threshold;
   return code;
 }
 
@@ -29,6 +32,15 @@ float absmax_of(const Scales& scales, int64_t block) {
   const float product =
       s.map.data<float>()[s.codes.data<uint8_t>()[block]] * s.nested.data<float>()[block / kNestedBlock];
   return product + s.offset;  // rounded twice: no fused multiply-add
+}
+
+// Both levels of every byte, the high half first.
+using Pairs = std::array<std::array<float, 2>, 256>;
+Pairs level_pairs() {
+  Pairs pairs{};
+  const auto levels = nf4_levels();
+  for (size_t byte = 0; byte < pairs.size(); ++byte) pairs[byte] = {levels[byte >> 4], levels[byte & 15]};
+  return pairs;
 }
 }  // namespace
 
@@ -41,20 +53,20 @@ void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element
   stream.parallel((count + kQuantizedBlock - 1) / kQuantizedBlock, 256, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t at = block * kQuantizedBlock, n = std::min(kQuantizedBlock, count - at);
-      float largest = 0;
-      for (int64_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(from[at + i]));
+      std::array<float, kQuantizedBlock> x{};  // a last block is filled up with zeros
+      std::copy_n(from + at, n, x.begin());
+      const float largest = largest_of(kQuantizedBlock, 0.0f, [&](int64_t i) { return std::abs(x[size_t(i)]); });
       absmax[block] = largest;
-      const float inverse = 1.0f / largest;
-      std::array<uint8_t, kQuantizedBlock> code;
-      for (int64_t i = 0; i < n; ++i) code[size_t(i)] = code_of(from[at + i] * inverse, middle);
-      if (n % 2 == 1) code[size_t(n)] = code_of(0.0f * inverse, middle);
-      for (int64_t i = 0; i < n; i += 2) codes[(at + i) / 2] = uint8_t(code[size_t(i)] << 4 | code[size_t(i) + 1]);
+      const Codes code = codes_of(x.data(), 1.0f / largest, middle);
+      for (size_t i = 0; i < size_t(n); i += 2)
+        codes[(at + int64_t(i)) / 2] = uint8_t(uint32_t(code[i]) << 4 | uint32_t(code[i + 1]));
     }
   });
 }
 
-// The rule of bitsandbytes' dQuantize: binary search in the sorted map, then the nearer of the two neighbours. Serial:
-// one scale for 64 weights, once a load, and the mean needs one order.
+// The rule of bitsandbytes' CUDA library: the nearer of the two neighbours in the sorted map, and of two equally near
+// ones the even code, where its search ends. Serial: one scale for 64 weights, once a load, and the mean needs one
+// order.
 void nf4_nest_scales(Stream&, NestedScales& scales, const Tensor& absmax) {
   const float* const from = absmax.data<float>();
   const int64_t count = absmax.elements();
@@ -69,30 +81,39 @@ void nf4_nest_scales(Stream&, NestedScales& scales, const Tensor& absmax) {
     scales.nested.data<float>()[begin / kNestedBlock] = largest;
     const float inverse = 1.0f / largest;
     for (int64_t i = begin; i < end; ++i) {
-      const float x = largest == 0 ? 0.0f : (from[i] - scales.offset) * inverse;
-      const auto above = std::lower_bound(map.begin(), map.end(), x);
-      int64_t code = std::min<int64_t>(above - map.begin(), 255);
-      if (code > 0 && x < (map[size_t(code) - 1] + map[size_t(code)]) / 2) --code;
+      const float x = (from[i] - scales.offset) * inverse;  // NaN where all are equal: code 0
+      size_t code = size_t(std::lower_bound(map.begin(), map.end(), x) - map.begin());
+      code = std::min<size_t>(code, 255);
+      if (code > 0) {
+        const float middle = (map[code - 1] + map[code]) / 2;
+        if (x < middle || (x == middle && code % 2 == 1)) --code;
+      }
       scales.codes.data<uint8_t>()[i] = uint8_t(code);
     }
   }
 }
 
 void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight, int64_t first_row) {
-  const auto levels = nf4_levels();
+  const Pairs pairs = level_pairs();
+  const int64_t bytes = weight.codes.elements();
   visit_float(rows.dtype(), [&]<class T>() {
     const Rows<T> to = rows.as_rows<T>();
     const uint8_t* const codes = weight.codes.data<uint8_t>();
     stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
+      std::array<std::array<float, 2>, kQuantizedBlock / 2> levels{};
       for (int64_t r = begin; r < end; ++r) {
         const int64_t start = (first_row + r) * to.width, stop = start + to.width;
         for (int64_t at = start; at < stop;) {  // a block may begin in one row and end in the next
-          const int64_t block = at / kQuantizedBlock, until = std::min(stop, (block + 1) * kQuantizedBlock);
+          const int64_t block = at / kQuantizedBlock, first = block * kQuantizedBlock;
+          const int64_t until = std::min(stop, first + kQuantizedBlock);
+          const uint8_t* const code = codes + first / 2;
+          const int64_t known = std::min(kQuantizedBlock / 2, bytes - first / 2);
+          for (int64_t j = 0; j < known; ++j) levels[size_t(j)] = pairs[code[j]];
           const float absmax = absmax_of(weight.scales, block);
-          for (; at < until; ++at) {
-            const uint8_t byte = codes[at / 2];
-            to[r][at - start] = T(levels[at % 2 == 0 ? byte >> 4 : byte & 15] * absmax);
-          }
+          const float* const level = levels.front().data() + (at - first);
+          T* const out = to[r] + (at - start);
+          for (int64_t i = 0; i < until - at; ++i) out[i] = T(level[i] * absmax);
+          at = until;
         }
       }
     });

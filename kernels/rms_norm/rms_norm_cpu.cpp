@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/core/lanes.h"
 #include "kernels/rms_norm/rms_norm.h"
 
 namespace hone::kernels::cpu {
@@ -7,8 +8,7 @@ namespace hone::kernels::cpu {
 namespace {
 template <class T>
 T inverse_rms(const T* x, int64_t width, double eps) {
-  double squares = 0;
-  for (int64_t i = 0; i < width; ++i) squares += double(x[i]) * double(x[i]);
+  const double squares = sum_of<double>(width, [&](int64_t i) { return double(x[i]) * double(x[i]); });
   return T(1 / std::sqrt(squares / double(width) + eps));
 }
 template <class T>
@@ -69,11 +69,16 @@ void rms_norm_input_gradient(Stream& stream, Tensor& dx, const Tensor& dy, const
     const T *const inverse = inv_rms.data<T>(), *const w = weight.data<T>();
     stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        double dot = 0;
-        for (int64_t i = 0; i < to.width; ++i) dot += double(g[r][i]) * double(w[i]) * double(from[r][i]);
+        const T *const gr = g[r], *const xr = from[r], *const add = dx_add ? more[r] : nullptr;
+        T* const out = to[r];
+        const double dot =
+            sum_of<double>(to.width, [&](int64_t i) { return double(gr[i]) * double(w[i]) * double(xr[i]); });
         const T scale = inverse[r], pull = T(dot / double(to.width)) * scale * scale;
-        for (int64_t i = 0; i < to.width; ++i)
-          to[r][i] = scale * (g[r][i] * w[i] - from[r][i] * pull) + (dx_add ? more[r][i] : T(0));
+        if (add) {  // each element is read before it is written: dx_add may be dx
+          for (int64_t i = 0; i < to.width; ++i) out[i] = scale * (gr[i] * w[i] - xr[i] * pull) + add[i];
+        } else {
+          for (int64_t i = 0; i < to.width; ++i) out[i] = scale * (gr[i] * w[i] - xr[i] * pull);
+        }
       }
     });
   });
@@ -88,7 +93,8 @@ void rms_norm_weight_gradient(Stream& stream, Tensor& dweight, Tensor&, const Te
     T* const dw = dweight.data<T>();
     stream.parallel(from.width, 64, [&](int64_t begin, int64_t end) {
       for (int64_t r = 0; r < from.count; ++r)
-        for (int64_t i = begin; i < end; ++i) dw[i] += g[r][i] * from[r][i] * inverse[r];
+        for (int64_t i = begin; i < end; ++i)
+          dw[i] += g.data[r * g.stride + i] * from.data[r * from.stride + i] * inverse[r];
     });
   });
 }

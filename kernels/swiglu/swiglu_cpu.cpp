@@ -1,5 +1,6 @@
-#include <cmath>
+#include <algorithm>
 
+#include "kernels/core/lanes.h"
 #include "kernels/swiglu/swiglu.h"
 
 namespace hone::kernels::cpu {
@@ -7,10 +8,13 @@ namespace hone::kernels::cpu {
 void swiglu(Stream& stream, Tensor& y, const Tensor& gate, const Tensor& up) {
   visit_float(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
-    const Rows<const T> g = gate.as_rows<T>(), u = up.as_rows<T>();
+    const Rows<const T> gates = gate.as_rows<T>(), ups = up.as_rows<T>();
     stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        for (int64_t i = 0; i < to.width; ++i) to[r][i] = g[r][i] / (1 + std::exp(-g[r][i])) * u[r][i];
+      for (int64_t r = begin; r < end; ++r) {
+        T* const out = to[r];
+        const T *const g = gates[r], *const u = ups[r];
+        for (int64_t i = 0; i < to.width; ++i) out[i] = g[i] / (1 + exp_of(-g[i])) * u[i];
+      }
     });
   });
 }
@@ -18,14 +22,22 @@ void swiglu(Stream& stream, Tensor& y, const Tensor& gate, const Tensor& up) {
 void swiglu_backward(Stream& stream, Tensor& dgate, Tensor& dup, const Tensor& dy, const Tensor& gate,
                      const Tensor& up) {
   visit_float(dy.dtype(), [&]<class T>() {
-    const Rows<T> dg = dgate.as_rows<T>(), du = dup.as_rows<T>();
-    const Rows<const T> d = dy.as_rows<T>(), g = gate.as_rows<T>(), u = up.as_rows<T>();
-    stream.parallel(d.count, 16, [&](int64_t begin, int64_t end) {
+    const Rows<T> dgates = dgate.as_rows<T>(), dups = dup.as_rows<T>();
+    const Rows<const T> dys = dy.as_rows<T>(), gates = gate.as_rows<T>(), ups = up.as_rows<T>();
+    constexpr int64_t kPiece = 256;
+    stream.parallel(dys.count, 16, [&](int64_t begin, int64_t end) {
+      T dg[kPiece], du[kPiece];  // dup may be dy: nothing is written before its piece has been read
       for (int64_t r = begin; r < end; ++r)
-        for (int64_t i = 0; i < d.width; ++i) {
-          const T sigmoid = 1 / (1 + std::exp(-g[r][i])), dy_i = d[r][i];
-          dg[r][i] = dy_i * u[r][i] * sigmoid * (1 + g[r][i] * (1 - sigmoid));
-          du[r][i] = dy_i * g[r][i] * sigmoid;
+        for (int64_t at = 0; at < dys.width; at += kPiece) {
+          const int64_t n = std::min(kPiece, dys.width - at);
+          const T *const d = dys[r] + at, *const g = gates[r] + at, *const u = ups[r] + at;
+          for (int64_t i = 0; i < n; ++i) {
+            const T sigmoid = 1 / (1 + exp_of(-g[i]));
+            dg[i] = d[i] * u[i] * sigmoid * (1 + g[i] * (1 - sigmoid));
+            du[i] = d[i] * g[i] * sigmoid;
+          }
+          std::copy_n(dg, n, dgates[r] + at);
+          std::copy_n(du, n, dups[r] + at);
         }
     });
   });

@@ -1,4 +1,4 @@
-// hone eval RECIPE [--set key=value]… [--adapter DIR] [--answers] [--json]
+// hone eval RECIPE [--set key=value]… [--adapter DIR] [--answers] [--logits FILE] [--json]
 #include <cstdio>
 #include <iostream>
 
@@ -12,7 +12,7 @@ namespace hone::tools {
 
 namespace {
 struct EvalArguments {
-  std::string adapter;
+  std::string adapter, logits;
   bool json = false, answers = false;
 };
 
@@ -26,6 +26,17 @@ OrderedJson as_json(const trainer::Evaluation& evaluation) {
           {"rows", rows}};
 }
 
+// One tensor a row, named by its place in the order of the rows: (T, vocabulary).
+void write_logits(Stream& stream, const trainer::Decoder& model, const std::vector<data::Row>& rows,
+                  const fs::path& file) {
+  std::vector<checkpoints::HostTensor> tensors;
+  for (size_t i = 0; i < rows.size(); ++i)
+    tensors.push_back(checkpoints::host_tensor(std::to_string(i),
+                                               {int64_t(rows[i].tokens.size()), model.config.vocabulary},
+                                               trainer::logits_of(stream, model, rows[i])));
+  checkpoints::write_safetensors(file, tensors);
+}
+
 void run(const recipes::Recipe& recipe, const EvalArguments& arguments) {
   Stream stream = trainer::make_stream(recipe.model);
   const trainer::Base base(recipe.model.path);
@@ -35,6 +46,7 @@ void run(const recipes::Recipe& recipe, const EvalArguments& arguments) {
           "there is no row to evaluate; check data.evaluation and data.evaluation_split");
   const auto adapter = arguments.adapter.empty() ? std::nullopt : std::optional<fs::path>(arguments.adapter);
   const trainer::Decoder model = trainer::load_for_use(stream, recipe, base, adapter);
+  if (!arguments.logits.empty()) write_logits(stream, model, rows, arguments.logits);
   OrderedJson result = as_json(trainer::evaluate(stream, model, rows));
   std::vector<trainer::Answered> answered;
   if (arguments.answers) {
@@ -70,6 +82,8 @@ void add_eval(CLI::App& app, Exit&) {
   verb->add_option("--adapter", options->adapter, "adapter folder; without it the base is measured");
   verb->add_flag("--answers", options->answers,
                  "also answer each row and count those that equal the expected answer; shows five of them");
+  verb->add_option("--logits", options->logits,
+                   "also write every row's logits to this safetensors file, to hold them against another program's");
   verb->add_flag("--json", options->json, "one JSON object with every row, for scripts");
   verb->callback([arguments, options] { run(arguments->read(), *options); });
 }

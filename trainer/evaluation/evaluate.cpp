@@ -42,4 +42,14 @@ Evaluation evaluate(Stream& stream, const Decoder& model, const std::vector<data
   return result;
 }
 
+std::vector<float> logits_of(Stream& stream, const Decoder& model, const data::Row& row) {
+  const std::vector<data::Row> alone{row};
+  const DeviceBatch batch = upload(stream, model, data::evaluation_batches(alone, 0).front());
+  Tape tape = Tape::inference(stream);
+  const Var h = hidden_states(tape, model, batch);
+  Tensor logits(stream, {h.value().rows(), model.config.vocabulary}, model.dtype);
+  kernels::linear(stream, logits, h.value(), autograd::operand(model.head));
+  return logits.to_host<float>();
+}
+
 }  // namespace hone::trainer

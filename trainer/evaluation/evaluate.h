@@ -22,4 +22,8 @@ struct Evaluation {
 // Rows are read together up to `token_budget` tokens at a time; a longer one alone.
 Evaluation evaluate(Stream&, const Decoder&, const std::vector<data::Row>& rows, int64_t token_budget = 4096);
 
+// Logits (T, vocabulary) of one row, whole: to be held against another program's. Memory is rows times vocabulary,
+// unlike training's.
+std::vector<float> logits_of(Stream&, const Decoder&, const data::Row& row);
+
 }  // namespace hone::trainer

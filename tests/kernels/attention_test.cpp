@@ -32,7 +32,7 @@ struct Expected {
   Values o, lse, dq, dk, dv;
 };
 Expected reference(const Case& c, const Values& q, const Values& k, const Values& v, const Values& dout) {
-  const auto [heads, kv_heads, d] = c.shape;
+  const int64_t heads = c.shape.heads, kv_heads = c.shape.kv_heads, d = c.shape.head_dim;
   const int64_t tokens = c.starts.back(), group = heads / kv_heads, q_width = heads * d, kv_width = kv_heads * d;
   const double scale = 1 / std::sqrt(double(d));
   Expected e{Values(q.size()), Values(tokens * heads), Values(q.size()), Values(k.size()), Values(v.size())};
@@ -70,7 +70,7 @@ TEST(Attention, AndItsGradientsAreTheFormulas) {
   for (const Case& c : kCases)
     for (const DType dtype : {DType::float32, DType::float64})
       for (const int64_t pad : {0, 5}) {
-        const auto [heads, kv_heads, d] = c.shape;
+        const int64_t heads = c.shape.heads, kv_heads = c.shape.kv_heads, d = c.shape.head_dim;
         const int64_t tokens = c.starts.back();
         SCOPED_TRACE(joined(tokens, " tokens, heads ", heads, '/', kv_heads, " x ", d, ", pad ", pad, ", ", dtype));
         const Shape wide{tokens, heads * d}, narrow{tokens, kv_heads * d};

@@ -37,7 +37,7 @@ void check_exclusive(Reading& reading, const std::string& key, bool set, const s
 }
 }  // namespace
 
-void check(Reading& reading) {
+void check(Reading& reading, Needs needs) {
   const Recipe& recipe = reading.recipe;
   const auto& [model, adapter, data, training, output] = recipe;
 
@@ -56,10 +56,12 @@ void check(Reading& reading) {
     reading.problem("adapter.target_modules", "empty: no layer would get an adapter");
   check_folder(reading, "adapter.path", adapter.path);
 
-  if (data.train.empty() && !reading.told("data.train"))
-    reading.problem("data.train", "missing: files to learn from, [{path: data/a.jsonl, type: messages}]");
-  check_data(reading, "data.train", data.train);
-  check_data(reading, "data.evaluation", data.evaluation);
+  if (needs == Needs::all) {
+    if (data.train.empty() && !reading.told("data.train"))
+      reading.problem("data.train", "missing: files to learn from, [{path: data/a.jsonl, type: messages}]");
+    check_data(reading, "data.train", data.train);
+    check_data(reading, "data.evaluation", data.evaluation);
+  }
   check_exclusive(reading, "data.evaluation_split", data.evaluation_split > 0, "data.evaluation",
                   !data.evaluation.empty());
 

@@ -337,7 +337,7 @@ std::string line_of(const Problem& problem, const fs::path& file, std::span<cons
 }
 }  // namespace
 
-Recipe read_recipe(const fs::path& file, std::span<const std::string> overrides) {
+Recipe read_recipe(const fs::path& file, std::span<const std::string> overrides, Needs needs) {
   std::string text;
   try {
     text = read_text(file, kYamlBytes);
@@ -354,7 +354,7 @@ Recipe read_recipe(const fs::path& file, std::span<const std::string> overrides)
     refuse({fault.problem}, file, overrides);
   }
   if (reading.recipe.output.dir.empty()) reading.recipe.output.dir = (fs::path("runs") / file.stem()).string();
-  check(reading);
+  check(reading, needs);
   if (!reading.problems.empty()) refuse(std::move(reading.problems), file, overrides);
   return std::move(reading.recipe);
 }

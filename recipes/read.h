@@ -26,6 +26,6 @@ struct Reading {
 // Sets the value at `path` in the tree, making what is missing on the way. Throws YamlFault.
 void apply_override(Node& top, std::string_view path, Node value);
 // Adds the problems of a recipe as a whole.
-void check(Reading& reading);
+void check(Reading& reading, Needs needs);
 
 }  // namespace hone::recipes

@@ -121,7 +121,10 @@ struct Recipe {
 // value as YAML writes it; the later wins. Relative paths are of the current folder. Throws Error (ExitCode::usage)
 // with every problem found, a line each: "support.yaml:9:3   adapter.lora_alhpa   unknown key; did you mean
 // lora_alpha?". Files and folders that the recipe names must be there; they are not opened.
-Recipe read_recipe(const fs::path& file, std::span<const std::string> overrides = {});
+// `needs` says what the reader is about to use: `model` alone lets data files be gone (generate, merge after the data
+// moved).
+enum class Needs { all, model };
+Recipe read_recipe(const fs::path& file, std::span<const std::string> overrides = {}, Needs needs = Needs::all);
 
 // Every key with its value, except empty ones and those that others exclude. read_recipe gives back an equal Recipe.
 std::string to_yaml(const Recipe& recipe);

@@ -86,6 +86,11 @@ TEST_F(BadInput, MissingDataFile) {
   expect_failure(2, {"no such file", "nearest", "trian.jsonl"});
 }
 
+TEST_F(BadInput, DataThatMovedDoesNotKeepAModelFromBeingUsed) {
+  fs::remove(tiny_ / "train.jsonl");
+  EXPECT_EQ(run_hone({"merge", (tiny_ / "recipe.yaml").string(), "--out", (tiny_ / "merged").string()}).exit_code, 0);
+}
+
 TEST_F(BadInput, MissingWeights) {
   expect_failure(3, {"has no weights", "model.weights: random"}, {"--set", "model.weights=load"});
 }

@@ -20,7 +20,7 @@ void run(const GenerateArguments& arguments) {
     recipe.model.path = arguments.what;
     recipe.model.quantization = recipes::Quantization::none;
   } else {
-    recipe = recipes::read_recipe(arguments.what, arguments.overrides);
+    recipe = recipes::read_recipe(arguments.what, arguments.overrides, recipes::Needs::model);
   }
   Stream stream = trainer::make_stream(recipe.model);
   const trainer::Base base(recipe.model.path);

@@ -33,7 +33,7 @@ void add_merge(CLI::App& app, Exit&) {
   verb->add_option("--out", options->out, "folder to write; must not be there")->required();
   verb->add_option("--dtype", options->dtype, "float32 or bfloat16 (float32)")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
-  verb->callback([arguments, options] { run(arguments->read(), *options); });
+  verb->callback([arguments, options] { run(arguments->read(recipes::Needs::model), *options); });
 }
 
 }  // namespace hone::tools

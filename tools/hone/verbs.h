@@ -31,7 +31,9 @@ inline constexpr std::array kVerbs{&add_validate, &add_train,  &add_eval,    &ad
 struct RecipeArguments {
   std::string file;
   std::vector<std::string> overrides;
-  recipes::Recipe read() const { return recipes::read_recipe(file, overrides); }
+  recipes::Recipe read(recipes::Needs needs = recipes::Needs::all) const {
+    return recipes::read_recipe(file, overrides, needs);
+  }
 };
 std::shared_ptr<RecipeArguments> add_recipe_arguments(CLI::App& verb);
 

@@ -29,12 +29,19 @@ Evaluation evaluate(Stream& stream, const Decoder& model, const std::vector<data
     const std::vector<double> losses = target_losses(stream, model, batch);
     size_t next = 0;
     for (size_t d = 0; d < batch.rows.size(); ++d) {
-      RowLoss row{rows[size_t(batch.rows[d])].number, 0, 0};
+      const data::Row& from = rows[size_t(batch.rows[d])];
+      RowLoss row{from.number, 0, 0};
       for (int32_t t = batch.starts[d]; t < batch.starts[d + 1]; ++t)
         if (batch.labels[size_t(t)] >= 0) row.loss_sum += losses[next++], ++row.target_tokens;
       sum += row.loss_sum;
       result.target_tokens += row.target_tokens;
-      result.rows.push_back(row);
+      if (from.piece > 0 && !result.rows.empty() &&
+          result.rows.back().row == row.row) {  // a long text was cut: one row all the same
+        result.rows.back().loss_sum += row.loss_sum;
+        result.rows.back().target_tokens += row.target_tokens;
+      } else {
+        result.rows.push_back(row);
+      }
     }
   }
   result.loss = result.target_tokens > 0 ? sum / double(result.target_tokens) : 0;

@@ -18,7 +18,14 @@ struct Base {
   checkpoints::ModelDirectory directory;
   Config config;
   explicit Base(const fs::path& path)
-      : directory(path), config(read_config(JsonView(directory.config(), (path / "config.json").string()))) {}
+      : directory(given(path)), config(read_config(JsonView(directory.config(), (path / "config.json").string()))) {}
+
+ private:
+  static const fs::path& given(const fs::path& path) {
+    require(!path.empty(), ExitCode::usage,
+            "model.path is not set; a model's weights are needed here, model.shape has none");
+    return path;
+  }
 };
 
 // A stream on the device the recipe names. Errors: a device or compute type this build or machine does not have.

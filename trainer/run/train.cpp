@@ -152,7 +152,7 @@ class Run {
         TrainOptions{
             .seed = uint64_t(t.seed), .adamw = adamw, .rate = [rate](int64_t step) { return rate_at(rate, step); }},
         plan_);
-    store_.emplace(folder_.checkpoints(), recipe_.output.keep);
+    store_.emplace(folder_.checkpoints(), recipe_.output.keep, command_.version);
     progress_.expect(total_steps_);
   }
 

@@ -110,6 +110,9 @@ class Tape {
   Stream& stream() const { return stream_; }
   const RandomKey& random() const { return random_; }
   size_t nodes() const { return nodes_.size(); }
+  bool training() const {
+    return mode_ != Mode::inference;
+  }                                                         // false: what acts in training alone (dropout) is left out
   bool recording() const { return mode_ == Mode::record; }  // false where nothing is kept: an inference tape, a probe
 
   Var constant(Tensor) const;

@@ -70,6 +70,18 @@ TEST(Resume, SigtermWritesACheckpointAndSaysHowToGoOn) {
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
 }
 
+// Dropout acts on training alone: what a run measures at its end is what `hone eval` measures of its adapter.
+TEST(Resume, EvaluationWithinARunIsThatOfTheAdapterItWrites) {
+  const TinyRun tiny;
+  tiny.recipe({{"adapter.lora_dropout", "0.5"}, {"training.learning_rate", "2e-2"}});
+  ASSERT_EQ(run_hone(tiny.train("run")).exit_code, 0);
+  const Outcome eval =
+      run_hone({"eval", (tiny / "recipe.yaml").string(), "--adapter", (tiny / "run/adapter").string(), "--json"});
+  ASSERT_EQ(eval.exit_code, 0) << eval.err;
+  const Json summary = Json::parse(contents(tiny / "run/summary.json"));
+  EXPECT_NEAR(summary.at("evaluation_after").get<double>(), Json::parse(eval.out).at("loss").get<double>(), 1e-6);
+}
+
 TEST(Resume, WithoutACheckpointStartsAtZeroWithANote) {
   const TinyRun tiny;
   const Outcome outcome = run_hone(tiny.train("run", {"--resume"}));

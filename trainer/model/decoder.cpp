@@ -32,7 +32,8 @@ std::vector<ParameterPtr> Decoder::parameters() const {
 Var decoder_block(Tape& tape, const Var& x, const Decoder& model, size_t index, const Attend& attend) {
   const Layer& layer = model.layers[index];
   const auto dropped = [&](const Var& v, Purpose purpose) {
-    return autograd::dropout(tape, v, model.lora_dropout, tape.random().at(uint16_t(index), purpose));
+    return autograd::dropout(tape, v, tape.training() ? model.lora_dropout : 0,
+                             tape.random().at(uint16_t(index), purpose));
   };
   const auto attention = [&] {  // scopes end lives: what no closure needs is freed as early as here
     const Var h = autograd::rms_norm(tape, x, tape.parameter(layer.attention_norm), model.config.eps);

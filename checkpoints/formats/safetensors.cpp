@@ -188,17 +188,6 @@ void widen(FileDType dtype, std::span<const std::byte> bytes, std::span<float> i
             ": holds a value that is not finite; the checkpoint is damaged");
 }
 
-uint16_t to_half_bits(float value) {
-  const uint32_t word = std::bit_cast<uint32_t>(value), magnitude = word & 0x7FFFFFFF;
-  const uint16_t sign = uint16_t(word >> 16 & 0x8000);
-  if (magnitude > 0x7F800000) return uint16_t(sign | 0x7E00);
-  if (magnitude >= 0x477FF000) return uint16_t(sign | 0x7C00);  // rounds to infinity
-  if (magnitude < 0x38800000)
-    return uint16_t(sign | uint16_t(std::lrint(std::ldexp(std::bit_cast<float>(magnitude), 24))));  // subnormal
-  const uint32_t rounded = magnitude + 0xFFF + (magnitude >> 13 & 1);
-  return uint16_t(sign | (rounded - 0x38000000) >> 13);
-}
-
 void SafetensorsFile::read_float32(const TensorInfo& tensor, int64_t first, std::span<float> into) const {
   const int64_t elements = tensor.elements();
   require(first >= 0 && first <= elements && int64_t(into.size()) <= elements - first, "[safetensors] elements ", first,

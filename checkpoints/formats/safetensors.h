@@ -81,7 +81,6 @@ class SafetensorsFile {
 
 // Overwrites `into`: bytes of an F32, F16, BF16 or F64 tensor as float32 values. `name` is for errors.
 void widen(FileDType, std::span<const std::byte> bytes, std::span<float> into, std::string_view name);
-uint16_t to_half_bits(float value);  // IEEE binary16, to nearest even
 
 // What a file will hold.
 struct TensorSpec {

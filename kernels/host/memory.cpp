@@ -1,7 +1,5 @@
 #include "kernels/host/memory.h"
 
-#include <sys/resource.h>
-
 #include <fstream>
 #include <limits>
 #include <string>
@@ -16,11 +14,6 @@ uint64_t available_memory() {
     lines.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
   }
   return 0;
-}
-
-uint64_t peak_resident_memory() {
-  struct rusage usage {};
-  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? uint64_t(usage.ru_maxrss) * 1024 : 0;
 }
 
 }  // namespace hone

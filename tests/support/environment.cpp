@@ -21,7 +21,9 @@ std::optional<fs::path> fixtures() {
   return fs::path(folder);
 }
 
-fs::path golden(const std::string& name) { return fs::path(HONE_SOURCE_DIR) / "tests/golden" / name; }
+fs::path source_folder() { return HONE_SOURCE_DIR; }
+fs::path program() { return HONE_PROGRAM; }
+fs::path golden(const std::string& name) { return source_folder() / "tests/golden" / name; }
 
 TemporaryFolder::TemporaryFolder() {
   std::string name = (fs::temp_directory_path() / "hone-test-XXXXXX").string();
@@ -44,7 +46,7 @@ class Child {
   Child(const std::vector<std::string>& arguments, const std::string& input) {
     std::array<int, 2> in{}, out{}, err{};
     require(::pipe(in.data()) == 0 && ::pipe(out.data()) == 0 && ::pipe(err.data()) == 0, "cannot make a pipe");
-    std::vector<std::string> words{HONE_PROGRAM};
+    std::vector<std::string> words{program()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -54,7 +56,7 @@ class Child {
     if (pid_ == 0) {
       ::dup2(in[0], 0), ::dup2(out[1], 1), ::dup2(err[1], 2);
       for (int fd : {in[0], in[1], out[0], out[1], err[0], err[1]}) ::close(fd);
-      ::execv(HONE_PROGRAM, argv.data());
+      ::execv(argv[0], argv.data());
       ::_exit(127);
     }
     ::close(in[0]), ::close(out[1]), ::close(err[1]);

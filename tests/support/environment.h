@@ -14,6 +14,9 @@ namespace fs = std::filesystem;
 
 // The folder of real models, tokenizers and data that HONE_FIXTURES names; empty where it names none.
 std::optional<fs::path> fixtures();
+// This checkout, and the program that was built from it.
+fs::path source_folder();
+fs::path program();
 // Committed golden files: tests/golden.
 fs::path golden(const std::string& name);
 

@@ -121,7 +121,7 @@ int in_shell(const std::string& command) {
   const TemporaryFolder folder;
   write_tokenizer(folder);
   const std::string line =
-      "cd " + folder.path().string() + "; hone() { " HONE_PROGRAM " \"$@\"; echo $? >code; }; " + command;
+      "cd " + folder.path().string() + "; hone() { " + program().string() + " \"$@\"; echo $? >code; }; " + command;
   if (std::system(line.c_str()) < 0) return -1;
   return std::stoi(read_text(folder / "code"));
 }

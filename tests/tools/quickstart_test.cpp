@@ -14,7 +14,7 @@ namespace {
 
 using namespace hone::quickstart;
 
-const fs::path kFolder = fs::path(HONE_SOURCE_DIR) / "recipes/quickstart";
+const fs::path kFolder = source_folder() / "recipes/quickstart";
 constexpr size_t kBaseLines = 200000;  // as recipes/quickstart/base.yaml says
 
 std::vector<Question> rows_of(const fs::path& file) {
@@ -71,7 +71,7 @@ TEST(Quickstart, BaseIsSmallEnoughToShip) { EXPECT_LE(fs::file_size(kFolder / "m
 // Runs the recipe as it stands, from the project's folder, where its paths lead.
 class QuickstartSlow : public testing::Test {
  protected:
-  void SetUp() override { fs::current_path(HONE_SOURCE_DIR); }
+  void SetUp() override { fs::current_path(source_folder()); }
   double exact_match(const std::vector<std::string>& more) {
     std::vector<std::string> words{"eval", "recipes/quickstart.yaml", "--answers", "--json"};
     words.insert(words.end(), more.begin(), more.end());

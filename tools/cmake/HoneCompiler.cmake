@@ -48,6 +48,7 @@ target_link_libraries(hone_options INTERFACE Threads::Threads)
 find_program(HONE_CCACHE ccache)
 set(HONE_CCACHE_TEXT "not found")
 if(HONE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${HONE_CCACHE})
+  # Paths below this checkout count as relative, so that another checkout finds what this one compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${HONE_CCACHE})
   set(HONE_CCACHE_TEXT ${HONE_CCACHE})
 endif()

@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "data/tokenizer/splitters/splitter.h"
 #include "data/tokenizer/unicode.h"
 
 namespace hone::data {
@@ -34,6 +35,15 @@ bool initialized() {
 }  // namespace
 
 Pattern Pattern::regex(const std::string& expression, const std::string& where) {
+  const Splitter split = splitter_of(expression);
+  if (!split) return oniguruma(expression, where);
+  Pattern pattern;
+  pattern.split_ = split;
+  pattern.where_ = where;
+  return pattern;
+}
+
+Pattern Pattern::oniguruma(const std::string& expression, const std::string& where) {
   require(initialized(), "[tokenizer] Oniguruma could not be started");
   require(expression.size() <= kLongestExpression, ExitCode::input, where, ": a regular expression of ",
           expression.size(), " bytes, the limit is ", kLongestExpression);
@@ -67,7 +77,9 @@ Pattern Pattern::read(const JsonView& pattern) {
 
 void Pattern::find(std::string_view text, std::vector<Range>& matches) const {
   matches.clear();
-  if (!expression_) {
+  if (split_) {
+    split_(text, matches);
+  } else if (!expression_) {
     for (size_t at = text.find(literal_); at != std::string_view::npos; at = text.find(literal_, at + literal_.size()))
       matches.push_back({uint32_t(at), uint32_t(at + literal_.size())});
   } else if (needs_stand_ins(text)) {

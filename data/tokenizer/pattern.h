@@ -1,5 +1,5 @@
 // What a tokenizer searches for in text: a regular expression (Oniguruma with Ruby's syntax, as Hugging Face tokenizers
-// has it), or a literal text.
+// has it; by hand where splitters/ knows the expression), or a literal text.
 //   const Pattern words = Pattern::regex("\\p{L}+", "tokenizer.json: pre_tokenizer.pattern");
 //   words.find("one, two", ranges);                 // {0, 3}, {5, 8}
 #pragma once
@@ -22,7 +22,8 @@ class Pattern {
  public:
   // `where` opens every message. Errors (ExitCode::input): an expression that does not compile.
   static Pattern regex(const std::string& expression, const std::string& where);
-  static Pattern literal(std::string text, const std::string& where);  // not empty
+  static Pattern oniguruma(const std::string& expression, const std::string& where);  // never by hand
+  static Pattern literal(std::string text, const std::string& where);                 // not empty
   // {"Regex": "…"} or {"String": "…"}
   static Pattern read(const JsonView& pattern);
 
@@ -32,7 +33,8 @@ class Pattern {
 
  private:
   void find_expression(std::string_view text, std::vector<Range>& matches) const;
-  std::shared_ptr<void> expression_;  // compiled; null for a literal
+  std::shared_ptr<void> expression_;                                             // compiled; null for the other two
+  void (*split_)(std::string_view text, std::vector<Range>& matches) = nullptr;  // by hand
   std::string literal_, where_;
 };
 

@@ -1,4 +1,4 @@
-// hone merge RECIPE [--set key=value]… [--adapter DIR] --out DIR [--dtype float32|bfloat16]
+// hone merge RUN_DIR_OR_RECIPE [--set key=value]… [--adapter DIR] --out DIR [--dtype float32|bfloat16]
 #include <iostream>
 
 #include "tools/hone/verbs.h"
@@ -8,32 +8,31 @@ namespace hone::tools {
 
 namespace {
 struct MergeArguments {
-  std::string adapter, out, dtype = "float32";
+  std::string out, dtype = "float32";
 };
 
-void run(const recipes::Recipe& recipe, const MergeArguments& arguments) {
+void run(const trainer::ModelSource& source, const MergeArguments& arguments) {
   require(!fs::exists(arguments.out), ExitCode::usage, arguments.out, ": is there already; choose another --out");
-  Stream stream = trainer::make_stream(recipe.model);
-  const trainer::Base base(recipe.model.path);
-  const auto adapter = arguments.adapter.empty() ? std::nullopt : std::optional<fs::path>(arguments.adapter);
-  const trainer::Decoder model = trainer::load_for_use(stream, recipe, base, adapter);
+  Stream stream = trainer::make_stream(source.recipe.model);
+  const trainer::Base base(source.recipe.model.path);
+  const trainer::Decoder model = trainer::load_for_use(stream, source.recipe, base, source.adapter);
   trainer::export_model(stream, model, base, arguments.out,
                         arguments.dtype == "float32" ? trainer::ExportType::float32 : trainer::ExportType::bfloat16);
   std::cout << "model    " << arguments.out
-            << (adapter ? "   the base with the adapter added in" : "   the base as it is held (dequantised)") << '\n';
+            << (source.adapter ? "   the base with the adapter added in" : "   the base as it is held (dequantised)")
+            << '\n';
 }
 }  // namespace
 
 void add_merge(CLI::App& app, Exit&) {
   CLI::App* verb =
       app.add_subcommand("merge", "write the base, with an adapter added in, as a Hugging Face model directory");
-  const auto arguments = add_recipe_arguments(*verb);
+  const auto arguments = add_source_arguments(*verb);
   const auto options = std::make_shared<MergeArguments>();
-  verb->add_option("--adapter", options->adapter, "adapter folder; without it the dequantised base is written");
   verb->add_option("--out", options->out, "folder to write; must not be there")->required();
   verb->add_option("--dtype", options->dtype, "float32 or bfloat16 (float32)")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
-  verb->callback([arguments, options] { run(arguments->read(recipes::Needs::model), *options); });
+  verb->callback([arguments, options] { run(arguments->read(), *options); });
 }
 
 }  // namespace hone::tools

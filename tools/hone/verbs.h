@@ -13,6 +13,8 @@
 
 #include "kernels/host/error.h"
 #include "recipes/recipe.h"
+#include "trainer/generation/sampling.h"
+#include "trainer/run/source.h"
 
 namespace hone::tools {
 
@@ -22,10 +24,10 @@ struct Exit {
 };
 
 using AddVerb = void(CLI::App& app, Exit& exit);
-AddVerb add_validate, add_train, add_eval, add_generate, add_merge, add_recipe, add_tokenize;
+AddVerb add_validate, add_train, add_eval, add_generate, add_chat, add_merge, add_export, add_recipe, add_tokenize;
 // In the order of a night, then the rest: so `hone` alone prints them.
-inline constexpr std::array kVerbs{&add_validate, &add_train,  &add_eval,    &add_generate,
-                                   &add_merge,    &add_recipe, &add_tokenize};
+inline constexpr std::array kVerbs{&add_validate, &add_train,  &add_eval,   &add_generate, &add_chat,
+                                   &add_merge,    &add_export, &add_recipe, &add_tokenize};
 
 // RECIPE [--set key=value]…
 struct RecipeArguments {
@@ -36,5 +38,20 @@ struct RecipeArguments {
   }
 };
 std::shared_ptr<RecipeArguments> add_recipe_arguments(CLI::App& verb);
+
+// RUN_DIR | RECIPE | MODEL_DIR [--set key=value]… [--adapter DIR]: of the verbs that use a model.
+struct SourceArguments {
+  std::string what, adapter;
+  std::vector<std::string> overrides;
+  trainer::ModelSource read() const { return trainer::read_source(what, overrides, adapter); }
+};
+std::shared_ptr<SourceArguments> add_source_arguments(CLI::App& verb);
+
+// --temperature, --top-k, … for the verbs that generate.
+struct SamplingArguments {
+  trainer::SamplingOptions sampling;
+  std::vector<std::string> stops;
+};
+std::shared_ptr<SamplingArguments> add_sampling_arguments(CLI::App& verb, int64_t max_new_tokens);
 
 }  // namespace hone::tools

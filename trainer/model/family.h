@@ -14,11 +14,12 @@ struct TensorNames {  // as Hugging Face names them; layer tensors follow "model
 struct Family {
   std::string_view name;          // model_type in config.json
   std::string_view architecture;  // architectures[0] in config.json
+  std::string_view gguf;          // llama.cpp's name, in files that are exported to it
   TensorNames names = {};
 };
 
 inline constexpr Family kFamilies[] = {
-    {.name = "llama", .architecture = "LlamaForCausalLM"},
+    {.name = "llama", .architecture = "LlamaForCausalLM", .gguf = "llama"},
 };
 
 }  // namespace hone::trainer

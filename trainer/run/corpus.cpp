@@ -7,7 +7,6 @@
 
 namespace hone::trainer {
 
-namespace {
 data::RowKind kind_of(recipes::RowType type) {
   switch (type) {
     case recipes::RowType::messages:
@@ -23,15 +22,17 @@ data::RowKind kind_of(recipes::RowType type) {
   }
   return data::RowKind::tokens;
 }
-data::TrainOn learned_of(recipes::TrainOn on) {
-  return on == recipes::TrainOn::all    ? data::TrainOn::all
-         : on == recipes::TrainOn::last ? data::TrainOn::last
-                                        : data::TrainOn::answers;
-}
 data::LayoutKind layout_of(recipes::ChatLayout layout) {
   return layout == recipes::ChatLayout::llama3  ? data::LayoutKind::llama3
          : layout == recipes::ChatLayout::plain ? data::LayoutKind::plain
                                                 : data::LayoutKind::chatml;
+}
+
+namespace {
+data::TrainOn learned_of(recipes::TrainOn on) {
+  return on == recipes::TrainOn::all    ? data::TrainOn::all
+         : on == recipes::TrainOn::last ? data::TrainOn::last
+                                        : data::TrainOn::answers;
 }
 
 data::Dataset read_files(const recipes::Recipe& recipe, const std::vector<recipes::DataFile>& files, const Base& base,

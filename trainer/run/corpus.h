@@ -26,4 +26,8 @@ std::vector<data::Row> evaluation_rows(const recipes::Recipe&, const Base&, cons
 
 data::BatchOptions batch_options(const recipes::Recipe&);
 
+// A recipe's words as those of data/.
+data::RowKind kind_of(recipes::RowType);
+data::LayoutKind layout_of(recipes::ChatLayout);
+
 }  // namespace hone::trainer

@@ -52,6 +52,12 @@ std::optional<data::Tokenizer> find_tokenizer(const fs::path& model) {
   return data::Tokenizer::load(model);
 }
 
+data::Tokenizer tokenizer_of(const fs::path& model) {
+  std::optional<data::Tokenizer> tokenizer = find_tokenizer(model);
+  require(tokenizer.has_value(), ExitCode::input, model.string(), ": has no tokenizer.json; copy it there");
+  return *tokenizer;
+}
+
 std::vector<int32_t> prompt_tokens(const data::Tokenizer& tokenizer, const std::string& text) {
   std::vector<int32_t> ids = tokenizer.prefix();
   const std::vector<int32_t> body = tokenizer.encode(text);

@@ -41,6 +41,7 @@ Decoder load_for_use(Stream&, const recipes::Recipe&, const Base&, const std::op
 
 // The tokenizer of a model directory; empty where it has none (rows that are already tokenised need none).
 std::optional<data::Tokenizer> find_tokenizer(const fs::path& model);
+data::Tokenizer tokenizer_of(const fs::path& model);  // an error (ExitCode::input) where it has none
 
 // Prompt tokens as the model was trained to read them: the start token where its tokenizer adds one.
 std::vector<int32_t> prompt_tokens(const data::Tokenizer&, const std::string& text);

@@ -42,7 +42,9 @@ const AddedToken* TokenSearch::longest_at(std::string_view text, size_t at, size
 std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, bool special) const {
   std::vector<Part> parts;
   size_t done = 0;  // where the last token, with the white space that it took, ended
-  for (size_t at = 0; at < text.size();) {
+  for (size_t at = 0;;) {
+    while (at < text.size() && first_[static_cast<unsigned char>(text[at])] == 0) ++at;
+    if (at == text.size()) break;
     size_t end = 0;
     const AddedToken* token = longest_at(text, at, end);
     if (!token) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <mutex>
 
 #include "data/tokenizer/unicode.h"
 #include "kernels/host/text.h"
@@ -10,6 +9,8 @@
 namespace hone::data {
 
 namespace {
+constexpr size_t kFew = 32;  // symbols that are merged without a heap
+
 uint64_t pair_key(int32_t left, int32_t right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
 
 // Lowest rank first, then leftmost: the order in which merges happen.
@@ -42,37 +43,7 @@ const MergeTable::Merge* MergeTable::find(int32_t left, int32_t right) const {
   return slot.key == UINT64_MAX ? nullptr : &slot.merge;
 }
 
-// Remembers what pieces became, in parts with a lock each. When a part is full it takes no more.
-class Bpe::Memory {
- public:
-  static constexpr size_t kParts = 16, kPiecesInPart = 8192, kLongest = 64;
-  bool recall(std::string_view piece, size_t hash, std::vector<int32_t>& ids) {
-    Part& part = parts_[hash % kParts];
-    const std::lock_guard lock(part.mutex);
-    const auto found = part.pieces.find(piece);
-    if (found == part.pieces.end()) return false;
-    ids.insert(ids.end(), found->second.begin(), found->second.end());
-    return true;
-  }
-  void keep(std::string_view piece, size_t hash, const int32_t* begin, const int32_t* end) {
-    Part& part = parts_[hash % kParts];
-    const std::lock_guard lock(part.mutex);
-    if (part.pieces.size() < kPiecesInPart) part.pieces.emplace(std::string(piece), std::vector<int32_t>(begin, end));
-  }
-
- private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
-  struct Part {
-    std::mutex mutex;
-    std::unordered_map<std::string, std::vector<int32_t>, Hash, std::equal_to<>> pieces;
-  };
-  std::array<Part, kParts> parts_;
-};
-
-Bpe::Bpe(const JsonView& model) : memory_(std::make_unique<Memory>()) {
+Bpe::Bpe(const JsonView& model, Alphabet alphabet) : alphabet_(alphabet) {
   const std::string type = model.text_or("type", "BPE");
   require(type == "BPE", ExitCode::input, model.where(), ": ", model.path(), ".type: expected \"BPE\", got \"",
           excerpt(type), "\". hone reads BPE tokenizers only; choose a model that has one");
@@ -89,8 +60,6 @@ Bpe::Bpe(const JsonView& model) : memory_(std::make_unique<Memory>()) {
   read_vocabulary(model);
   read_merges(model);
 }
-Bpe::Bpe(Bpe&&) noexcept = default;
-Bpe::~Bpe() = default;
 
 void Bpe::read_vocabulary(const JsonView& model) {
   const JsonView entries = model.at("vocab");
@@ -116,6 +85,8 @@ void Bpe::read_vocabulary(const JsonView& model) {
     append_utf8(character, point);
     character_ids_[point] = vocabulary_.id(character).value_or(-1);
   }
+  for (size_t byte = 0; byte < letter_ids_.size(); ++byte)
+    letter_ids_[byte] = character_ids_[byte_level_letter(static_cast<unsigned char>(byte))];
 }
 
 void Bpe::read_merges(const JsonView& model) {
@@ -154,6 +125,7 @@ void Bpe::read_merges(const JsonView& model) {
       wrong("a second token that begins with \"", excerpt(prefix_), "\", got \"", excerpt(right), "\"");
     const int32_t joined = id(std::string(left).append(right.substr(prefix_.size())));
     merges_.set(left_id, right_id, {rank++, joined});
+    grows_ = grows_ && !left.empty() && right.size() > prefix_.size();
     if (!left.empty() && !right.empty()) {
       const CodePoint last = code_point_before(left, left.size()), first = code_point_at(right, 0);
       joints_.set(int32_t(last.value), int32_t(first.value), {});
@@ -254,6 +226,30 @@ void Bpe::merge(Scratch& scratch) const {
   }
 }
 
+// The same merges, of so few symbols that to look at all pairs is faster than a heap. Only where merges grow: there, a
+// pair that makes the same token as before is the same pair, so no candidate is stale in the library's sense alone.
+size_t Bpe::merge_few(std::span<int32_t> symbols) const {
+  constexpr uint64_t kNone = UINT64_MAX;
+  std::array<uint64_t, kFew> pairs;  // of a symbol and the next one: rank, then what they become
+  size_t count = symbols.size();
+  const auto look = [&](size_t at) {
+    const MergeTable::Merge* merge = merges_.find(symbols[at], symbols[at + 1]);
+    pairs[at] = merge ? uint64_t(merge->rank) << 32 | uint32_t(merge->id) : kNone;
+  };
+  for (size_t at = 0; at + 1 < count; ++at) look(at);
+  while (count > 1) {
+    const size_t best = size_t(std::min_element(pairs.begin(), pairs.begin() + long(count) - 1) - pairs.begin());
+    if (pairs[best] == kNone) break;
+    symbols[best] = int32_t(uint32_t(pairs[best]));
+    --count;
+    for (size_t at = best + 1; at < count; ++at) symbols[at] = symbols[at + 1];
+    for (size_t at = best + 1; at + 1 < count; ++at) pairs[at] = pairs[at + 1];
+    if (best + 1 < count) look(best);
+    if (best > 0) look(best - 1);
+  }
+  return count;
+}
+
 bool Bpe::may_join(char32_t left, char32_t right) const { return joints_.find(int32_t(left), int32_t(right)); }
 
 bool Bpe::is_known(char32_t point) const {
@@ -263,37 +259,73 @@ bool Bpe::is_known(char32_t point) const {
   return vocabulary_.id(character).has_value();
 }
 
-void Bpe::encode_word(std::string_view word, std::vector<int32_t>& ids, Scratch& scratch) const {
-  const bool remembered = word.size() <= Memory::kLongest;
-  const size_t hash = remembered ? std::hash<std::string_view>()(word) : 0;
-  if (remembered && memory_->recall(word, hash, ids)) return;
-  const size_t before = ids.size();
-  start(word, scratch);
-  merge(scratch);
-  for (const Scratch::Symbol& symbol : scratch.symbols)
-    if (symbol.alive) ids.push_back(symbol.id);
-  if (remembered) memory_->keep(word, hash, ids.data() + before, ids.data() + ids.size());
+// What merges see there: a character, or a byte's letter (and how many bytes of the piece it is).
+CodePoint Bpe::symbol_at(std::string_view piece, size_t at) const {
+  if (alphabet_ == Alphabet::characters) return code_point_at(piece, at);
+  return {byte_level_letter(static_cast<unsigned char>(piece[at])), 1};
 }
 
-void Bpe::encode(std::string_view piece, std::vector<int32_t>& ids, Scratch& scratch) const {
-  if (whole_pieces_) {
-    if (const std::optional<int32_t> id = vocabulary_.id(piece)) {
-      ids.push_back(*id);
-      return;
-    }
-  }
-  require(piece.size() < size_t(INT32_MAX), ExitCode::input,
-          "[tokenizer] a text of 2 GiB or more without a place to split it. Split it into shorter rows");
-  if (piece.size() <= Memory::kLongest || !prefix_.empty() || !suffix_.empty()) {
-    encode_word(piece, ids, scratch);
+void Bpe::merge_word(std::string_view word, std::vector<int32_t>& ids, Scratch& scratch) const {
+  const auto letter = [&](char byte) { return letter_ids_[static_cast<unsigned char>(byte)]; };
+  const bool plain = grows_ && prefix_.empty() && suffix_.empty();
+  std::array<int32_t, kFew> few;
+  if (alphabet_ == Alphabet::bytes && plain && word.size() <= kFew &&
+      std::all_of(word.begin(), word.end(), [&](char byte) { return letter(byte) >= 0; })) {
+    std::transform(word.begin(), word.end(), few.begin(), letter);
+    ids.insert(ids.end(), few.data(), few.data() + merge_few({few.data(), word.size()}));
     return;
   }
-  // A long piece (a whole text, where there is no pre-tokenizer) is cut where no merge can ever join: between known
-  // characters that stand side by side in no merge. The result is the same; words are short and come again.
-  CodePoint before = code_point_at(piece, 0);
+  if (alphabet_ == Alphabet::bytes) {
+    start(byte_level_text(word), scratch);
+  } else {
+    start(word, scratch);
+  }
+  const auto& symbols = scratch.symbols;
+  if (plain && symbols.size() <= kFew) {
+    std::transform(symbols.begin(), symbols.end(), few.begin(), [](const auto& symbol) { return symbol.id; });
+    ids.insert(ids.end(), few.data(), few.data() + merge_few({few.data(), symbols.size()}));
+    return;
+  }
+  merge(scratch);
+  for (const Scratch::Symbol& symbol : symbols)
+    if (symbol.alive) ids.push_back(symbol.id);
+}
+
+// A part of a piece that is long, or a piece without a place in the memory.
+void Bpe::encode_word(std::string_view word, std::vector<int32_t>& ids, Scratch& scratch) const {
+  // With whole_pieces_ a piece may be another token than the same letters inside of a longer one: both are not mixed.
+  if (word.size() > PieceMemory::kLongestPiece || whole_pieces_) return merge_word(word, ids, scratch);
+  encode_short(PieceMemory::Key(word), word, ids, scratch);
+}
+
+void Bpe::encode_short(const PieceMemory::Key& key, std::string_view piece, std::vector<int32_t>& ids,
+                       Scratch& scratch) const {
+  if (scratch.memory.recall(key, ids)) return;
+  const size_t before = ids.size();
+  if (const std::optional<int32_t> whole = whole_piece(piece)) {
+    ids.push_back(*whole);
+  } else {
+    merge_word(piece, ids, scratch);
+  }
+  scratch.memory.keep(key, std::span(ids).subspan(before));
+}
+
+std::optional<int32_t> Bpe::whole_piece(std::string_view piece) const {
+  if (!whole_pieces_) return {};
+  return alphabet_ == Alphabet::bytes ? vocabulary_.id(byte_level_text(piece)) : vocabulary_.id(piece);
+}
+
+// Where there is no pre-tokenizer, a piece is a whole text. It is cut where no merge can ever join: between known
+// characters that stand side by side in no merge. The result is the same; words are short and come again.
+void Bpe::encode_long(std::string_view piece, std::vector<int32_t>& ids, Scratch& scratch) const {
+  if (const std::optional<int32_t> whole = whole_piece(piece)) return ids.push_back(*whole);
+  require(piece.size() < size_t(INT32_MAX), ExitCode::input,
+          "[tokenizer] a text of 2 GiB or more without a place to split it. Split it into shorter rows");
+  if (!prefix_.empty() || !suffix_.empty()) return merge_word(piece, ids, scratch);
+  CodePoint before = symbol_at(piece, 0);
   size_t begin = 0;
   for (size_t at = before.length; at < piece.size();) {
-    const CodePoint now = code_point_at(piece, at);
+    const CodePoint now = symbol_at(piece, at);
     if (!may_join(before.value, now.value) && is_known(before.value) && is_known(now.value)) {
       encode_word(piece.substr(begin, at - begin), ids, scratch);
       begin = at;
@@ -302,6 +334,29 @@ void Bpe::encode(std::string_view piece, std::vector<int32_t>& ids, Scratch& scr
     at += now.length;
   }
   encode_word(piece.substr(begin), ids, scratch);
+}
+
+void Bpe::encode(std::string_view text, std::span<const Range> pieces, std::vector<int32_t>& ids,
+                 Scratch& scratch) const {
+  const auto piece_of = [&](Range range) { return text.substr(range.begin, range.end - range.begin); };
+  std::array<PieceMemory::Key, 16> keys;
+  for (size_t begin = 0; begin < pieces.size(); begin += keys.size()) {
+    const size_t count = std::min(keys.size(), pieces.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+      const std::string_view piece = piece_of(pieces[begin + i]);
+      if (piece.size() > PieceMemory::kLongestPiece) continue;
+      keys[i] = PieceMemory::Key(piece);
+      scratch.memory.expect(keys[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const std::string_view piece = piece_of(pieces[begin + i]);
+      if (piece.size() <= PieceMemory::kLongestPiece) {
+        encode_short(keys[i], piece, ids, scratch);
+      } else {
+        encode_long(piece, ids, scratch);
+      }
+    }
+  }
 }
 
 }  // namespace hone::data

@@ -3,9 +3,9 @@
 #include <charconv>
 #include <optional>
 
+#include "data/tokenizer/byte_level.h"
 #include "data/tokenizer/normalizer.h"
 #include "data/tokenizer/pattern.h"
-#include "data/tokenizer/pre_tokenizer.h"
 #include "data/tokenizer/unicode.h"
 #include "kernels/host/text.h"
 

@@ -13,7 +13,9 @@ void check_growth(const NormalizedText& it, size_t size) {
 }
 
 Normalizer form(NormalForm form) {
-  return [form](NormalizedText& it) { it.text = normal_form(it.text, form); };
+  return [form](NormalizedText& it) {
+    if (!keeps_normal_form(it.text, form)) it.text = normal_form(it.text, form);
+  };
 }
 
 Normalizer strip(bool left, bool right) {

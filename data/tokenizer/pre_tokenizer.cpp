@@ -1,18 +1,15 @@
 #include "data/tokenizer/pre_tokenizer.h"
 
 #include <algorithm>
-#include <array>
 
 #include "data/tokenizer/normalizer.h"
+#include "data/tokenizer/splitters/splitter.h"
 #include "data/tokenizer/unicode.h"
 #include "kernels/host/text.h"
 
 namespace hone::data {
 
 namespace {
-// GPT-2's pattern, which ByteLevel uses of its own accord.
-constexpr auto kByteLevelPattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
 enum class Behavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 Behavior read_behavior(const JsonView& view) {
   const std::string& name = view.as_text();
@@ -73,7 +70,7 @@ void join(std::vector<Part>& parts, Behavior behavior) {
   parts = std::move(joined);
 }
 
-PreTokenizer split(Finder find, Behavior behavior, bool invert = false) {
+Cut split(Finder find, Behavior behavior, bool invert = false) {
   return [find = std::move(find), behavior, invert](PreTokens& tokens) {
     std::vector<Range> pieces, matches;
     std::vector<Part> parts;
@@ -142,36 +139,32 @@ void rewrite(PreTokens& tokens, Edit edit) {
   tokens.at_start = starts;
 }
 
-const std::array<std::string, 256>& byte_letters() {
-  static const std::array<std::string, 256> letters = [] {
-    std::array<std::string, 256> made;
-    char32_t next = 0x100;
-    for (char32_t byte = 0; byte < 256; ++byte) {
-      const bool itself = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-      append_utf8(made[byte], itself ? byte : next++);
-    }
-    return made;
-  }();
-  return letters;
-}
-
+// Leaves the last step, from bytes to letters, to who takes the pieces.
 PreTokenizer byte_level(const JsonView& view) {
   const bool prefix = view.at("add_prefix_space").as_boolean();
-  PreTokenizer cut;
-  if (view.boolean_or("use_regex", true))
-    cut = split(each_match(Pattern::regex(kByteLevelPattern, view.where() + ": " + view.path())), Behavior::isolated);
-  return [prefix, cut = std::move(cut)](PreTokens& tokens) {
-    if (prefix) {
-      rewrite(tokens, [](std::string_view piece, bool) {
-        return piece.starts_with(' ') ? std::string(piece) : " " + std::string(piece);
-      });
-    }
-    if (cut) cut(tokens);
+  Cut cut;
+  if (view.boolean_or("use_regex", true)) cut = split(&split_gpt2, Behavior::isolated);
+  return {[prefix, cut = std::move(cut)](PreTokens& tokens) {
+            if (prefix) {
+              rewrite(tokens, [](std::string_view piece, bool) {
+                return piece.starts_with(' ') ? std::string(piece) : " " + std::string(piece);
+              });
+            }
+            if (cut) cut(tokens);
+          },
+          Alphabet::bytes};
+}
+
+// For what comes after it in a sequence: the letters themselves.
+Cut with_letters(PreTokenizer part) {
+  if (part.alphabet == Alphabet::characters) return std::move(part.cut);
+  return [cut = std::move(part.cut)](PreTokens& tokens) {
+    cut(tokens);
     rewrite(tokens, [](std::string_view piece, bool) { return byte_level_text(piece); });
   };
 }
 
-PreTokenizer metaspace(const JsonView& view) {
+Cut metaspace(const JsonView& view) {
   const std::string& replacement = view.text("replacement");
   const bool one = !replacement.empty() && code_point_at(replacement, 0).length == replacement.size();
   if (!one) view.at("replacement").wrong("one character");
@@ -179,7 +172,7 @@ PreTokenizer metaspace(const JsonView& view) {
   if (!view.boolean_or("add_prefix_space", scheme != "never")) scheme = "never";  // how it was once written
   if (scheme != "always" && scheme != "first" && scheme != "never")
     view.at("prepend_scheme").wrong("\"always\", \"first\" or \"never\"");
-  PreTokenizer cut;
+  Cut cut;
   if (view.boolean_or("split", true))
     cut = split(each_match(Pattern::literal(replacement, view.where())), Behavior::merged_with_next);
   return [replacement, scheme, cut = std::move(cut)](PreTokens& tokens) {
@@ -194,59 +187,39 @@ PreTokenizer metaspace(const JsonView& view) {
 }
 }  // namespace
 
-std::string byte_level_text(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char byte : bytes) text += byte_letters()[static_cast<unsigned char>(byte)];
-  return text;
-}
-
-bool bytes_of_byte_level(std::string_view text, std::string& bytes) {
-  static const std::array<int, 0x144> values = [] {
-    std::array<int, 0x144> made;
-    made.fill(-1);
-    for (int byte = 0; byte < 256; ++byte) made[code_point_at(byte_letters()[size_t(byte)], 0).value] = byte;
-    return made;
-  }();
-  const size_t before = bytes.size();
-  for (size_t at = 0; at < text.size();) {
-    const CodePoint point = code_point_at(text, at);
-    if (point.value >= values.size() || values[point.value] < 0) {
-      bytes.resize(before);
-      return false;
-    }
-    bytes += char(values[point.value]);
-    at += point.length;
-  }
-  return true;
-}
-
 PreTokenizer read_pre_tokenizer(const JsonView& view) {
   const std::string& type = view.text("type");
   if (type == "ByteLevel") return byte_level(view);
-  if (type == "Metaspace") return metaspace(view);
+  if (type == "Metaspace") return {metaspace(view)};
   if (type == "Split") {
-    return split(each_match(Pattern::read(view.at("pattern"))), read_behavior(view.at("behavior")),
-                 view.boolean_or("invert", false));
+    return {split(each_match(Pattern::read(view.at("pattern"))), read_behavior(view.at("behavior")),
+                  view.boolean_or("invert", false))};
   }
   if (type == "Digits")
-    return split(each_point(is_numeric),
-                 view.boolean_or("individual_digits", false) ? Behavior::isolated : Behavior::contiguous);
+    return {split(each_point(is_numeric),
+                  view.boolean_or("individual_digits", false) ? Behavior::isolated : Behavior::contiguous)};
   if (type == "Punctuation") {
     const auto behavior = view.find("behavior");
-    return split(each_point(is_punctuation), behavior ? read_behavior(*behavior) : Behavior::isolated);
+    return {split(each_point(is_punctuation), behavior ? read_behavior(*behavior) : Behavior::isolated)};
   }
-  if (type == "Whitespace") return split(find_words_and_signs, Behavior::removed, true);
-  if (type == "WhitespaceSplit") return split(each_point(is_white_space), Behavior::removed);
+  if (type == "Whitespace") return {split(find_words_and_signs, Behavior::removed, true)};
+  if (type == "WhitespaceSplit") return {split(each_point(is_white_space), Behavior::removed)};
   if (type == "CharDelimiterSplit")
-    return split(each_match(Pattern::literal(view.text("delimiter"), view.where() + ": " + view.path() + ".delimiter")),
-                 Behavior::removed);
+    return {
+        split(each_match(Pattern::literal(view.text("delimiter"), view.where() + ": " + view.path() + ".delimiter")),
+              Behavior::removed)};
   if (type == "Sequence") {
-    std::vector<PreTokenizer> parts;
-    for (const JsonView& part : view.at("pretokenizers").items()) parts.push_back(read_pre_tokenizer(part));
-    return [parts = std::move(parts)](PreTokens& tokens) {
-      for (const PreTokenizer& part : parts) part(tokens);
-    };
+    std::vector<Cut> cuts;
+    PreTokenizer last;
+    for (const JsonView& part : view.at("pretokenizers").items()) {
+      if (last.cut) cuts.push_back(with_letters(std::move(last)));
+      last = read_pre_tokenizer(part);
+    }
+    if (last.cut) cuts.push_back(std::move(last.cut));
+    return {[cuts = std::move(cuts)](PreTokens& tokens) {
+              for (const Cut& cut : cuts) cut(tokens);
+            },
+            last.alphabet};
   }
   fail_unknown_type(
       view,

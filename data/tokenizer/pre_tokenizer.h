@@ -1,7 +1,7 @@
 // The pre-tokenizer of tokenizer.json: cuts normalised text into the pieces inside which BPE merges.
 //   const PreTokenizer split = read_pre_tokenizer(view.at("pre_tokenizer"));
 //   PreTokens tokens("Hello there", true);
-//   split(tokens);                                  // ByteLevel: "Hello", "Ġthere"
+//   split.cut(tokens);                              // ByteLevel: "Hello", " there", of Alphabet::bytes
 // Kinds: ByteLevel, Split (every behaviour), Metaspace, Digits, Whitespace, WhitespaceSplit, Punctuation,
 // CharDelimiterSplit, Sequence. Others are refused (ExitCode::input).
 #pragma once
@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/tokenizer/byte_level.h"
 #include "data/tokenizer/pattern.h"
 #include "kernels/host/json.h"
 
@@ -26,13 +27,12 @@ struct PreTokens {
   std::vector<Range> pieces;  // of text: ascending, apart, none empty
   bool at_start;              // text[0] stands for the first byte of the whole input
 };
-using PreTokenizer = std::function<void(PreTokens&)>;  // const and safe to call from several threads
+using Cut = std::function<void(PreTokens&)>;  // const and safe to call from several threads
+struct PreTokenizer {
+  Cut cut;                                   // null: the text stays whole
+  Alphabet alphabet = Alphabet::characters;  // of the pieces that it leaves
+};
 
 PreTokenizer read_pre_tokenizer(const JsonView& pre_tokenizer);
-
-// The byte-level alphabet: printable bytes stand for themselves, the other 68 for U+0100 and on.
-std::string byte_level_text(std::string_view bytes);
-// Back; nothing where a code point stands for no byte.
-bool bytes_of_byte_level(std::string_view text, std::string& bytes);
 
 }  // namespace hone::data

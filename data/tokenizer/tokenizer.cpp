@@ -1,6 +1,7 @@
 #include "data/tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "data/tokenizer/added_tokens.h"
 #include "data/tokenizer/bpe.h"
@@ -29,13 +30,50 @@ std::optional<Json> read_beside(const fs::path& file, const char* name) {
 }
 }  // namespace
 
+namespace {
+// Lent to one thread at a time, so that nobody waits while text is encoded; as many as threads ever encoded at once.
+class Scratches {
+ public:
+  class Loan {
+   public:
+    explicit Loan(Scratches& from) : from_(from), scratch_(from.take()) {}
+    Loan(const Loan&) = delete;
+    ~Loan() { from_.give_back(std::move(scratch_)); }
+    Bpe::Scratch& operator*() const { return *scratch_; }
+
+   private:
+    Scratches& from_;
+    std::unique_ptr<Bpe::Scratch> scratch_;
+  };
+
+ private:
+  std::unique_ptr<Bpe::Scratch> take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) {
+      free_.reserve(++made_);  // so that giving back never allocates
+      return std::make_unique<Bpe::Scratch>();
+    }
+    auto scratch = std::move(free_.back());
+    free_.pop_back();
+    return scratch;
+  }
+  void give_back(std::unique_ptr<Bpe::Scratch> scratch) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(scratch));
+  }
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Bpe::Scratch>> free_;
+  size_t made_ = 0;
+};
+}  // namespace
+
 struct Tokenizer::Parts {
   // The members' order matters: each constructor needs those before it.
   Parts(const JsonView& file, std::string bytes_hash)
       : hash(std::move(bytes_hash)),
-        bpe(file.at("model")),
         normalizer(file.has("normalizer") ? read_normalizer(file.at("normalizer")) : Normalizer()),
         pre_tokenizer(file.has("pre_tokenizer") ? read_pre_tokenizer(file.at("pre_tokenizer")) : PreTokenizer()),
+        bpe(file.at("model"), pre_tokenizer.alphabet),
         decoder(file.has("decoder") ? read_decoder(file.at("decoder")) : Decoder()),
         around(file.has("post_processor") ? read_post_processor(file.at("post_processor")) : Surroundings()),
         added(file, bpe.vocabulary(), normalizer) {}
@@ -49,18 +87,19 @@ struct Tokenizer::Parts {
     return own ? own : added.beyond_model().token(id);
   }
   void encode_piece(PreTokens tokens, std::vector<int32_t>& ids, Bpe::Scratch& scratch) const {
-    if (pre_tokenizer) pre_tokenizer(tokens);
-    for (size_t i = 0; i < tokens.pieces.size(); ++i) bpe.encode(tokens.piece(i), ids, scratch);
+    if (pre_tokenizer.cut) pre_tokenizer.cut(tokens);
+    bpe.encode(tokens.text, tokens.pieces, ids, scratch);
   }
 
   std::string hash;
-  Bpe bpe;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
+  Bpe bpe;
   Decoder decoder;
   Surroundings around;
   AddedTokens added;
   std::optional<int32_t> bos, eos;
+  mutable Scratches scratches;
 };
 
 namespace {
@@ -112,7 +151,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens spec
           "[tokenizer] expected a text in UTF-8, got other bytes. Convert the text to UTF-8");
   const bool parse = special == SpecialTokens::parse;
   std::vector<int32_t> ids;
-  Bpe::Scratch scratch;
+  const Scratches::Loan scratch(parts_->scratches);
   for (const TokenSearch::Part& raw : parts_->added.raw().split(text, parse)) {
     if (raw.token) {
       ids.push_back(raw.token->id);
@@ -124,7 +163,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens spec
     require(piece.text.size() < UINT32_MAX / 2, ExitCode::input, "[tokenizer] a text grew to ",
             bytes_text(piece.text.size()), " when it was normalised. Split it into shorter rows");
     if (parts_->added.normalized().empty()) {
-      parts_->encode_piece(PreTokens(std::move(piece.text), piece.at_start), ids, scratch);
+      parts_->encode_piece(PreTokens(std::move(piece.text), piece.at_start), ids, *scratch);
       continue;
     }
     for (const TokenSearch::Part& part : parts_->added.normalized().split(piece.text, parse)) {
@@ -133,7 +172,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens spec
       } else {
         const bool starts = piece.at_start && part.range.begin == 0;
         parts_->encode_piece(PreTokens(piece.text.substr(part.range.begin, part.range.end - part.range.begin), starts),
-                             ids, scratch);
+                             ids, *scratch);
       }
     }
   }

@@ -3,8 +3,11 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "data/tokenizer/unicode_tables.h"
 #include "kernels/host/error.h"
@@ -47,6 +50,67 @@ void append_normal_form(std::string& to, std::string_view text, NormalForm form)
   require(length >= 0, ExitCode::input, "[tokenizer] a text could not be normalised: ", utf8proc_errmsg(length));
   to.append(reinterpret_cast<const char*>(result), static_cast<size_t>(length));
 }
+
+// The code points that the library's normal forms do not know stay as they are, and nothing happens across them.
+void append_known(std::string& to, std::string_view text, NormalForm form) {
+  size_t begin = 0;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint point = code_point_at(text, at);
+    if (point.length > 1 && range_of(unnormalised_ranges(), point.value)) {
+      append_normal_form(to, text.substr(begin, at - begin), form);
+      to += text.substr(at, point.length);
+      begin = at + point.length;
+    }
+    at += point.length;
+  }
+  append_normal_form(to, text.substr(begin), form);
+}
+
+// Characters that NFC leaves as they are wherever they stand, and over which nothing moves or composes from right to
+// left: class 0, their own NFC, and not what comes second in a composition (nor beginning with that when decomposed).
+// See Unicode Standard Annex 15, sections 9 and 11. Above the table nothing is taken to be inert.
+constexpr char32_t kInertEnd = 0x30000;
+std::vector<bool> find_inert() {
+  std::vector<bool> inert(kInertEnd, true);
+  std::vector<std::pair<char32_t, char32_t>> composites;  // and what they begin with
+  for (char32_t point = 0; point < kInertEnd; ++point) {
+    if (between(point, 0xD800, 0xDFFF)) continue;
+    const auto value = static_cast<utf8proc_int32_t>(point);
+    if (utf8proc_get_property(value)->combining_class != 0) inert[point] = false;
+    std::array<utf8proc_int32_t, 16> parts{};
+    int last_class = 0;
+    const auto stable = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+    const utf8proc_ssize_t count = utf8proc_decompose_char(value, parts.data(), parts.size(), stable, &last_class);
+    require(count >= 1 && count <= utf8proc_ssize_t(parts.size()), "[tokenizer] U+", uint32_t(point),
+            " has no decomposition");
+    if (count == 1 && parts[0] == value) continue;
+    for (utf8proc_ssize_t i = 1; i < count; ++i)
+      if (char32_t(parts[size_t(i)]) < kInertEnd) inert[char32_t(parts[size_t(i)])] = false;
+    composites.emplace_back(point, char32_t(parts[0]));
+    const auto composed = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (utf8proc_normalize_utf32(parts.data(), count, composed) != 1 || parts[0] != value) inert[point] = false;
+  }
+  for (const auto& [point, begins] : composites)
+    if (begins >= kInertEnd || !inert[begins]) inert[point] = false;
+  return inert;
+}
+bool is_inert(char32_t point) {
+  static const std::vector<bool> inert = find_inert();
+  return point < 0x300 || (point < kInertEnd && inert[point]);
+}
+
+size_t next_not_inert(std::string_view text, size_t at) {
+  while (at < text.size()) {
+    if (static_cast<unsigned char>(text[at]) < 0xCC) {  // below U+0300
+      ++at;
+      continue;
+    }
+    const CodePoint point = code_point_at(text, at);
+    if (!is_inert(point.value)) break;
+    at += point.length;
+  }
+  return at;
+}
 }  // namespace
 
 CodePoint code_point_at(std::string_view text, size_t at) {
@@ -64,24 +128,32 @@ CodePoint code_point_before(std::string_view text, size_t end) {
   return code_point_at(text, at);
 }
 
+bool keeps_normal_form(std::string_view text, NormalForm form) {
+  if (form == NormalForm::nfc) return next_not_inert(text, 0) == text.size();
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 std::string normal_form(std::string_view text, NormalForm form) {
-  // Below U+0300 (for NFC) and below U+0080 (else) nothing changes.
-  const unsigned char unchanged = form == NormalForm::nfc ? 0xCC : 0x80;
-  if (std::all_of(text.begin(), text.end(), [&](char c) { return static_cast<unsigned char>(c) < unchanged; }))
-    return std::string(text);
   std::string result;
   result.reserve(text.size());
-  size_t begin = 0;
-  for (size_t at = 0; at < text.size();) {
-    const CodePoint point = code_point_at(text, at);
-    if (point.length > 1 && range_of(unnormalised_ranges(), point.value)) {
-      append_normal_form(result, text.substr(begin, at - begin), form);
-      result += text.substr(at, point.length);
-      begin = at + point.length;
-    }
-    at += point.length;
+  if (form != NormalForm::nfc) {
+    append_known(result, text, form);
+    return result;
   }
-  append_normal_form(result, text.substr(begin), form);
+  // Only what stands from the inert character before a stretch of others up to the next inert one can change.
+  for (size_t at = 0; at < text.size();) {
+    size_t end = next_not_inert(text, at);
+    size_t begin = end;
+    if (end > at && end < text.size()) begin -= code_point_before(text, end).length;
+    result += text.substr(at, begin - at);
+    while (end < text.size()) {
+      const CodePoint point = code_point_at(text, end);
+      if (is_inert(point.value)) break;
+      end += point.length;
+    }
+    append_known(result, text.substr(begin, end - begin), form);
+    at = end;
+  }
   return result;
 }
 

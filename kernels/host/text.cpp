@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 namespace hone {
 
@@ -57,6 +58,13 @@ std::string to_text(double value) {
 bool valid_utf8(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   for (size_t i = 0; i < text.size();) {
+    uint64_t eight = 0;
+    while (i + 8 <= text.size()) {  // ASCII, eight bytes at a time
+      std::memcpy(&eight, text.data() + i, 8);
+      if (eight & 0x8080808080808080u) break;
+      i += 8;
+    }
+    if (i == text.size()) break;
     const unsigned char lead = byte(i);
     const size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
     if (length == 0 || i + length > text.size()) return false;

@@ -32,7 +32,7 @@ class ChatWithARandomModel : public testing::Test {
     return out.str();
   }
   test::TemporaryFolder folder_;
-  Stream stream_ = Stream::cpu(2);
+  Stream stream_ = Stream::cpu(1);
   std::optional<data::Tokenizer> tokenizer_;
   Decoder model_;
   std::string notes_;

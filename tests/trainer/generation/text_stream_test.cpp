@@ -32,17 +32,13 @@ const std::vector<std::string> kTexts{"Hello world, it's me.",
 
 TEST(TextStream, TogetherIsWhatDecodingAtOnceGives) {
   HONE_NEEDS_FIXTURES();
-  int tokenizers = 0;
-  for (const auto& entry : test::fs::directory_iterator(*fixtures() / "tokenizers")) {
-    if (!test::fs::exists(entry.path() / "tokenizer.json")) continue;
-    const data::Tokenizer tokenizer = data::Tokenizer::load(entry.path());
-    ++tokenizers;
+  for (const char* name : {"gpt2", "phi-3-mini"}) {  // bytes as letters; pieces with bytes to fall back to
+    const data::Tokenizer tokenizer = data::Tokenizer::load(*fixtures() / "tokenizers" / name);
     for (const std::string& text : kTexts) {
       const std::vector<int32_t> ids = tokenizer.encode(text);
-      EXPECT_EQ(streamed(tokenizer, ids), tokenizer.decode(ids, true)) << entry.path() << " " << text;
+      EXPECT_EQ(streamed(tokenizer, ids), tokenizer.decode(ids, true)) << name << " " << text;
     }
   }
-  EXPECT_GE(tokenizers, 2);
 }
 
 TEST(TextStream, SmallTokenizersOfEveryKind) {

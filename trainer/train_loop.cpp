@@ -16,7 +16,7 @@ TrainLoop::TrainLoop(Stream& stream, Decoder& model, StepBatches batches, TrainO
       optimizer_(stream, parameters_, options_.adamw),
       totals_(stream),
       objective_{plan_.loss_chunk},
-      one_(stream, {1}, model.dtype) {
+      one_(stream, {1}, wide_of(model.dtype)) {
   kernels::fill(stream_, one_, 1);
 }
 

@@ -8,7 +8,7 @@ Var attention(Tape& tape, const Var& q, const Var& k, const Var& v, const Docume
               const kernels::AttentionShape& shape) {
   Stream& stream = tape.stream();
   Tensor o(stream, q.value().shape(), q.value().dtype()),
-      log_sum_exp(stream, {q.value().rows(), shape.heads}, q.value().dtype());
+      log_sum_exp(stream, {q.value().rows(), shape.heads}, wide_of(q.value().dtype()));
   kernels::attention(stream, o, log_sum_exp, q.value(), k.value(), v.value(), documents, shape);
   return tape.record(
       "attention", o, {q, k, v},

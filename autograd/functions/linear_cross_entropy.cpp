@@ -10,8 +10,8 @@ Var linear_cross_entropy(Tape& tape, const Var& h, const Weight& weight, const T
   const ParameterPtr* const parameter = std::get_if<ParameterPtr>(&weight);
   const kernels::LinearWeight value = operand(weight);
   const Var w = parameter ? tape.parameter(*parameter) : tape.constant({});
-  Tensor loss(stream, {1}, h.value().dtype()), losses(stream, {targets.count}, h.value().dtype());
-  Tensor log_sum_exp(stream, {targets.count}, h.value().dtype());
+  const DType dtype = wide_of(h.value().dtype());
+  Tensor loss(stream, {1}, dtype), losses(stream, {targets.count}, dtype), log_sum_exp(stream, {targets.count}, dtype);
   Tensor unit_dh;  // with a frozen head the gradient of h is made now, for a seed of 1, and scaled on the way back
   if (h.wanted() && !w.wanted() && tape.recording()) unit_dh = Tensor(stream, h.value().shape(), h.value().dtype());
   kernels::linear_cross_entropy(stream, losses, log_sum_exp, unit_dh ? &unit_dh : nullptr, h.value(), value, targets,

@@ -18,7 +18,7 @@ Remake remake_of(Saved x, Tensor inv_rms, Tensor weight) {
 
 Var rms_norm(Tape& tape, const Var& x, const Var& weight, double eps) {
   Stream& stream = tape.stream();
-  Tensor y(stream, x.value().shape(), x.value().dtype()), inv_rms(stream, {x.value().rows()}, x.value().dtype());
+  Tensor y(stream, x.value().shape(), x.value().dtype()), inv_rms(stream, {x.value().rows()}, wide_of(x.value().dtype()));
   kernels::rms_norm(stream, y, inv_rms, x.value(), weight.value(), eps);
   const Saved saved = tape.save(x);
   return tape.record("rms_norm", {y, remake_of(saved, inv_rms, weight.value())}, {x, weight},
@@ -38,7 +38,7 @@ Normed residual_rms_norm(Tape& tape, const Var& x, const Var& delta, const Var& 
   Stream& stream = tape.stream();
   const Shape shape = x.value().shape();
   const DType dtype = x.value().dtype();
-  Tensor sum(stream, shape, dtype), y(stream, shape, dtype), inv_rms(stream, {x.value().rows()}, dtype);
+  Tensor sum(stream, shape, dtype), y(stream, shape, dtype), inv_rms(stream, {x.value().rows()}, wide_of(dtype));
   kernels::residual_rms_norm(stream, sum, y, inv_rms, x.value(), delta.value(), weight.value(), eps);
   const Saved saved(sum);  // an output of this op has no Var yet; it is not cheap, so it is kept as it is
   std::vector<Var> out =

@@ -28,7 +28,7 @@ void check_arguments(const Check& check, const Tensor& q, const Tensor& k, const
   check("k", k, {tokens, shape.kv_heads * shape.head_dim}, q.dtype());
   check("v", v, {tokens, shape.kv_heads * shape.head_dim}, q.dtype());
   check("o", o, q.shape(), q.dtype());
-  check("log_sum_exp", log_sum_exp, {tokens, shape.heads}, q.dtype());
+  check("log_sum_exp", log_sum_exp, {tokens, shape.heads}, wide_of(q.dtype()));
   check.that(documents.host && !documents.host->empty() && documents.host->front() == 0 &&
                  documents.host->back() == tokens && std::is_sorted(documents.host->begin(), documents.host->end()),
              "documents must rise from 0 to ", tokens);
@@ -51,7 +51,7 @@ void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, cons
   check("dq", dq, q.shape(), q.dtype());
   check("dk", dk, k.shape(), q.dtype());
   check("dv", dv, v.shape(), q.dtype());
-  Tensor delta(stream, log_sum_exp.shape(), q.dtype());  // sum over head_dim of dout * o
+  Tensor delta(stream, log_sum_exp.shape(), log_sum_exp.dtype());  // sum over head_dim of dout * o
   run_on<&cpu::attention_backward, &cuda::attention_backward>(stream, dq, dk, dv, delta, dout, q, k, v, o, log_sum_exp,
                                                               documents, shape);
 }

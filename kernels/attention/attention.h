@@ -20,7 +20,8 @@ namespace hone::kernels {
 struct AttentionShape {
   int64_t heads, kv_heads, head_dim;
 };
-// Overwrites o and log_sum_exp, which the way back needs. All float32 or all float64; q, k, v, o may have row strides.
+// Overwrites o and log_sum_exp, which the way back needs. q, k, v, o in one
+// type (float32, float64, bfloat16), log_sum_exp in what it is computed in; q, k, v, o may have row strides.
 void attention(Stream&, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
                const DocumentOffsets&, const AttentionShape&);
 // Overwrites dq, dk, dv, of the shapes of q, k, v.

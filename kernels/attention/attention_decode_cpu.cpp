@@ -1,6 +1,7 @@
 #include "kernels/attention/attention_decode.h"
 
 #include <cmath>
+#include <vector>
 
 #include "kernels/attention/tile_cpu.h"
 
@@ -17,33 +18,35 @@ void attention_decode(Stream& stream, Tensor& o, const Tensor& q, const Tensor& 
   for (int64_t b = 0; b < lengths.elements(); ++b)
     require(seen[b] >= 1 && seen[b] <= capacity, "[attention_decode] lengths[", b, "] must be from 1 to ", capacity,
             ", got ", seen[b]);
-  visit_float(q.dtype(), [&]<class T>() {
+  visit_stored(q.dtype(), [&]<class T>() {
+    using Sum = Wide<T>;
     const Rows<T> out = o.as_rows<T>();
     const Rows<const T> queries = q.as_rows<T>(), keys = k_cache.as_rows<T>(), values = v_cache.as_rows<T>();
     const int64_t d = shape.head_dim, group = shape.heads / shape.kv_heads;
-    const T scale = T(1 / std::sqrt(double(d)));
+    const Sum scale = Sum(1 / std::sqrt(double(d)));
     stream.parallel(lengths.elements() * shape.kv_heads, 1, [&](int64_t work, int64_t) {
       const int64_t b = work / shape.kv_heads, kv_head = work % shape.kv_heads;
-      T scores[kTile];
+      Sum scores[kTile];
+      std::vector<Sum> sums(static_cast<size_t>(d));
+      Sum* const sum = sums.data();
       for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
         const T* const query = queries[b] + head * d;
-        T* const sum = out[b] + head * d;
-        std::fill_n(sum, d, T(0));
-        OnlineSoftmax<T> softmax;
+        std::fill_n(sum, d, Sum(0));
+        OnlineSoftmax<Sum> softmax;
         for (int64_t begin = 0; begin < seen[b]; begin += kTile) {
           const int64_t n = std::min<int64_t>(kTile, seen[b] - begin);
           for (int64_t j = 0; j < n; ++j) {
             const T* const key = keys[b * capacity + begin + j] + kv_head * d;
-            scores[j] = scale * sum_of<T>(d, [&](int64_t c) { return query[c] * key[c]; });
+            scores[j] = scale * sum_of<Sum>(d, [&](int64_t c) { return Sum(query[c]) * Sum(key[c]); });
           }
-          const T shrink = softmax.take(scores, n);
+          const Sum shrink = softmax.take(scores, n);
           for (int64_t c = 0; c < d; ++c) sum[c] *= shrink;
           for (int64_t j = 0; j < n; ++j) {
             const T* const value = values[b * capacity + begin + j] + kv_head * d;
-            for (int64_t c = 0; c < d; ++c) sum[c] += scores[j] * value[c];
+            for (int64_t c = 0; c < d; ++c) sum[c] += scores[j] * Sum(value[c]);
           }
         }
-        for (int64_t c = 0; c < d; ++c) sum[c] /= softmax.sum;
+        for (int64_t c = 0; c < d; ++c) out[b][head * d + c] = T(sum[c] / softmax.sum);
       }
     });
   });

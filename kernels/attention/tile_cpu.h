@@ -6,26 +6,20 @@
 
 namespace hone::kernels::cpu {
 
-// Queries and keys a tile. Scores of a tile lie in a square of this stride.
+// Queries and keys a tile.
 inline constexpr int32_t kAttentionTile = 64;
 
-// c (m, n) = alpha * a (m, k) bᵀ + beta * c, b (n, k).
+// c (m, n) = alpha * a (m, k) bᵀ, b (n, k).
 template <class T>
-void times_transposed(T* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b, int64_t m,
-                      int64_t n, int64_t k, T alpha = 1, T beta = 0) {
-  gemm_tile(TileProduct<T>{m, n, k, false, true, alpha, beta, a, stride_a, b, stride_b, c, stride_c});
+void times_transposed(Wide<T>* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b,
+                      int64_t m, int64_t n, int64_t k, Wide<T> alpha) {
+  gemm_tile(TileProduct<T, Wide<T>>{m, n, k, false, true, alpha, 0, a, stride_a, b, stride_b, c, stride_c});
 }
 // c (m, n) = alpha * a (m, k) b + beta * c, b (k, n).
 template <class T>
-void times(T* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b, int64_t m, int64_t n,
-           int64_t k, T alpha, T beta) {
-  gemm_tile(TileProduct<T>{m, n, k, false, false, alpha, beta, a, stride_a, b, stride_b, c, stride_c});
-}
-// c (m, n) = alpha * aᵀ b + beta * c, a (k, m), b (k, n).
-template <class T>
-void transposed_times(T* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b, int64_t m,
-                      int64_t n, int64_t k, T alpha, T beta) {
-  gemm_tile(TileProduct<T>{m, n, k, true, false, alpha, beta, a, stride_a, b, stride_b, c, stride_c});
+void times(Wide<T>* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b, int64_t m,
+           int64_t n, int64_t k, Wide<T> alpha, Wide<T> beta) {
+  gemm_tile(TileProduct<T, Wide<T>>{m, n, k, false, false, alpha, beta, a, stride_a, b, stride_b, c, stride_c});
 }
 
 // One row's softmax so far: weights are e to the (score - best), sum is theirs.

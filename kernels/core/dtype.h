@@ -1,10 +1,11 @@
 // Element types. float64 exists so that finite differences run through the real kernels and the real tape; bfloat16 is
-// storage (arithmetic is done in float32); uint8 holds packed codes.
+// storage: arithmetic on it is done in float32 and rounded once; uint8 holds packed codes.
 #pragma once
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <ostream>
+#include <type_traits>
 
 #include "kernels/host/error.h"
 
@@ -45,7 +46,13 @@ inline constexpr DType dtype_of<int32_t> = DType::int32;
 template <>
 inline constexpr DType dtype_of<uint8_t> = DType::uint8;
 
-// Calls body for the type a tensor computes in: visit_float(x.dtype(), [&]<class T>() { … });
+// What a type is computed in: bfloat16 in float32, the others in themselves. Statistics of rows (inverse rms,
+// log-sum-exp), norms' weights, biases, losses and gradients of parameters are kept in it too.
+template <class T>
+using Wide = std::conditional_t<std::is_same_v<T, bfloat16>, float, T>;
+inline DType wide_of(DType dtype) { return dtype == DType::bfloat16 ? DType::float32 : dtype; }
+
+// Calls body for a type that is its own Wide: visit_float(sums.dtype(), [&]<class T>() { … });
 template <class F>
 void visit_float(DType dtype, F&& body) {
   switch (dtype) {
@@ -57,7 +64,7 @@ void visit_float(DType dtype, F&& body) {
       fail("[dtype] a type to compute in is needed here (float32, float64), got ", dtype);
   }
 }
-// Calls body for the type a frozen weight is stored in, bfloat16 included.
+// Calls body for any type that activations and weights come in, bfloat16 included.
 template <class F>
 void visit_stored(DType dtype, F&& body) {
   if (dtype == DType::bfloat16) return body.template operator()<bfloat16>();

@@ -17,8 +17,10 @@ void gemm(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tens
           double beta) {
   const Check check("gemm", stream);
   const int64_t m = c.rows(), n = c.width(), k = a_op == Transpose::no ? a.width() : a.rows();
-  check("a", a, a_op == Transpose::no ? Shape{m, k} : Shape{k, m}, c.dtype());
-  check("b", b, b_op == Transpose::no ? Shape{k, n} : Shape{n, k}, c.dtype());
+  check.that(c.dtype() == a.dtype() || c.dtype() == wide_of(a.dtype()), "c must be ", a.dtype(), " or ",
+             wide_of(a.dtype()), ", got ", c.dtype());
+  check("a", a, a_op == Transpose::no ? Shape{m, k} : Shape{k, m}, a.dtype());
+  check("b", b, b_op == Transpose::no ? Shape{k, n} : Shape{n, k}, a.dtype());
   run_on<&cpu::gemm, &cuda::gemm>(stream, c, a, a_op, b, b_op, alpha, beta);
 }
 

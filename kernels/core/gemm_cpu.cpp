@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include "kernels/core/gemm.h"
 #include "kernels/core/gemm_tile.h"
 
@@ -21,34 +22,44 @@ TileShape tile_shape(int64_t m, int64_t n, int64_t k) {
   }
   return tile;
 }
+
+template <class T, class C>
+void product(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, double alpha,
+             double beta) {
+  const Rows<C> to = c.as_rows<C>();
+  const Rows<const T> left = a.as_rows<T>(), right = b.as_rows<T>();
+  const bool transpose_a = a_op == Transpose::yes, transpose_b = b_op == Transpose::yes;
+  const int64_t k = transpose_a ? left.count : left.width;
+  if (to.count == 0 || to.width == 0) return;
+  const TileShape shape = tile_shape(to.count, to.width, k);
+  const int64_t tiles_m = count_of(to.count, shape.rows), tiles_n = count_of(to.width, shape.columns);
+  stream.parallel(tiles_m * tiles_n, 1, [&](int64_t tile, int64_t) {
+    const int64_t i = tile / tiles_n * shape.rows, j = tile % tiles_n * shape.columns;
+    gemm_tile(TileProduct<T, C>{.m = std::min(shape.rows, to.count - i),
+                                .n = std::min(shape.columns, to.width - j),
+                                .k = k,
+                                .transpose_a = transpose_a,
+                                .transpose_b = transpose_b,
+                                .alpha = Wide<C>(alpha),
+                                .beta = Wide<C>(beta),
+                                .a = transpose_a ? left.data + i : left[i],
+                                .stride_a = left.stride,
+                                .b = transpose_b ? right[j] : right.data + j,
+                                .stride_b = right.stride,
+                                .c = to[i] + j,
+                                .stride_c = to.stride});
+  });
+}
 }  // namespace
 
 void gemm(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, double alpha,
           double beta) {
-  visit_float(c.dtype(), [&]<class T>() {
-    const Rows<T> to = c.as_rows<T>();
-    const Rows<const T> left = a.as_rows<T>(), right = b.as_rows<T>();
-    const bool transpose_a = a_op == Transpose::yes, transpose_b = b_op == Transpose::yes;
-    const int64_t k = transpose_a ? left.count : left.width;
-    if (to.count == 0 || to.width == 0) return;
-    const TileShape shape = tile_shape(to.count, to.width, k);
-    const int64_t tiles_m = count_of(to.count, shape.rows), tiles_n = count_of(to.width, shape.columns);
-    stream.parallel(tiles_m * tiles_n, 1, [&](int64_t tile, int64_t) {
-      const int64_t i = tile / tiles_n * shape.rows, j = tile % tiles_n * shape.columns;
-      gemm_tile(TileProduct<T>{.m = std::min(shape.rows, to.count - i),
-                               .n = std::min(shape.columns, to.width - j),
-                               .k = k,
-                               .transpose_a = transpose_a,
-                               .transpose_b = transpose_b,
-                               .alpha = T(alpha),
-                               .beta = T(beta),
-                               .a = transpose_a ? left.data + i : left[i],
-                               .stride_a = left.stride,
-                               .b = transpose_b ? right[j] : right.data + j,
-                               .stride_b = right.stride,
-                               .c = to[i] + j,
-                               .stride_c = to.stride});
-    });
+  visit_stored(a.dtype(), [&]<class T>() {
+    if (c.dtype() == a.dtype()) {
+      product<T, T>(stream, c, a, a_op, b, b_op, alpha, beta);
+    } else {
+      product<T, Wide<T>>(stream, c, a, a_op, b, b_op, alpha, beta);
+    }
   });
 }
 

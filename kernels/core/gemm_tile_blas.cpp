@@ -11,12 +11,12 @@ void keep_single_threaded() { [[maybe_unused]] static const bool once = (openbla
 CBLAS_TRANSPOSE as_cblas(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
 }  // namespace
 
-void gemm_tile(const TileProduct<float>& p) {
+void blas_tile(const TileProduct<float>& p) {
   keep_single_threaded();
   cblas_sgemm(CblasRowMajor, as_cblas(p.transpose_a), as_cblas(p.transpose_b), int(p.m), int(p.n), int(p.k), p.alpha,
               p.a, int(p.stride_a), p.b, int(p.stride_b), p.beta, p.c, int(p.stride_c));
 }
-void gemm_tile(const TileProduct<double>& p) {
+void blas_tile(const TileProduct<double>& p) {
   keep_single_threaded();
   cblas_dgemm(CblasRowMajor, as_cblas(p.transpose_a), as_cblas(p.transpose_b), int(p.m), int(p.n), int(p.k), p.alpha,
               p.a, int(p.stride_a), p.b, int(p.stride_b), p.beta, p.c, int(p.stride_c));

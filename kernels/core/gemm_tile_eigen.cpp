@@ -31,7 +31,7 @@ void product(const TileProduct<T>& p) {
 }
 }  // namespace
 
-void gemm_tile(const TileProduct<float>& p) { product(p); }
-void gemm_tile(const TileProduct<double>& p) { product(p); }
+void blas_tile(const TileProduct<float>& p) { product(p); }
+void blas_tile(const TileProduct<double>& p) { product(p); }
 
 }  // namespace hone::kernels::cpu

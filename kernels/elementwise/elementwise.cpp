@@ -37,17 +37,17 @@ void convert(Stream& stream, Tensor& y, const Tensor& x) {
 }
 
 void scale(Stream& stream, Tensor& y, const Tensor& factor) {
-  Check("scale", stream)("factor", factor, {1}, y.dtype());
+  Check("scale", stream)("factor", factor, {1}, wide_of(y.dtype()));
   run_on<&cpu::scale, &cuda::scale>(stream, y, factor);
 }
 
 void add_bias(Stream& stream, Tensor& y, const Tensor& bias) {
-  Check("add_bias", stream)("bias", bias, {y.width()}, y.dtype());
+  Check("add_bias", stream)("bias", bias, {y.width()}, wide_of(y.dtype()));
   run_on<&cpu::add_bias, &cuda::add_bias>(stream, y, bias);
 }
 
 void add_column_sums(Stream& stream, Tensor& sums, const Tensor& y) {
-  Check("add_column_sums", stream)("sums", sums, {y.width()}, y.dtype());
+  Check("add_column_sums", stream)("sums", sums, {y.width()}, wide_of(y.dtype()));
   run_on<&cpu::add_column_sums, &cuda::add_column_sums>(stream, sums, y);
 }
 

@@ -1,4 +1,5 @@
-// Fills, copies, sums and conversions; each but `convert` may work in place.
+// Fills, copies, sums and conversions; each but `convert` may work in place. Tensors of one type (float32, float64,
+// bfloat16); factors, biases and sums of columns in what that type is computed in.
 #pragma once
 #include "kernels/core/tensor.h"
 

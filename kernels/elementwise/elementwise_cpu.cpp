@@ -20,15 +20,15 @@ void for_each_piece(Stream& stream, int64_t count, int64_t width, bool contiguou
 }  // namespace
 
 void fill(Stream& stream, Tensor& y, double value) {
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     for_each_piece(stream, to.count, to.width, y.contiguous(),
-                   [&](int64_t r, int64_t begin, int64_t end) { std::fill(to[r] + begin, to[r] + end, T(value)); });
+                   [&](int64_t r, int64_t begin, int64_t end) { std::fill(to[r] + begin, to[r] + end, T(Wide<T>(value))); });
   });
 }
 
 void copy(Stream& stream, Tensor& y, const Tensor& x) {
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     const Rows<const T> from = x.as_rows<T>();
     for_each_piece(
@@ -38,19 +38,20 @@ void copy(Stream& stream, Tensor& y, const Tensor& x) {
 }
 
 void add(Stream& stream, Tensor& y, const Tensor& a, const Tensor& b) {
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     const Rows<const T> left = a.as_rows<T>(), right = b.as_rows<T>();
+    const auto sum_of_two = [](T x, T z) { return T(Wide<T>(x) + Wide<T>(z)); };
     for_each_piece(stream, to.count, to.width, y.contiguous() && a.contiguous() && b.contiguous(),
                    [&](int64_t r, int64_t begin, int64_t end) {
                      T* const sum = to[r];
                      const T *const first = left[r], *const second = right[r];
                      if (sum == first) {  // said apart, because compilers vectorise only what they can tell apart
-                       for (int64_t i = begin; i < end; ++i) sum[i] += second[i];
+                       for (int64_t i = begin; i < end; ++i) sum[i] = sum_of_two(sum[i], second[i]);
                      } else if (sum == second) {
-                       for (int64_t i = begin; i < end; ++i) sum[i] += first[i];
+                       for (int64_t i = begin; i < end; ++i) sum[i] = sum_of_two(sum[i], first[i]);
                      } else {
-                       for (int64_t i = begin; i < end; ++i) sum[i] = first[i] + second[i];
+                       for (int64_t i = begin; i < end; ++i) sum[i] = sum_of_two(first[i], second[i]);
                      }
                    });
   });
@@ -73,36 +74,36 @@ void convert(Stream& stream, Tensor& y, const Tensor& x) {
 }
 
 void scale(Stream& stream, Tensor& y, const Tensor& factor) {
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
-    const T by = factor.data<T>()[0];
+    const Wide<T> by = factor.data<Wide<T>>()[0];
     for_each_piece(stream, to.count, to.width, y.contiguous(), [&](int64_t r, int64_t begin, int64_t end) {
       T* const out = to[r];
-      for (int64_t i = begin; i < end; ++i) out[i] *= by;
+      for (int64_t i = begin; i < end; ++i) out[i] = T(Wide<T>(out[i]) * by);
     });
   });
 }
 
 void add_bias(Stream& stream, Tensor& y, const Tensor& bias) {
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
-    const T* const b = bias.data<T>();
+    const Wide<T>* const b = bias.data<Wide<T>>();
     for_each_piece(stream, to.count, to.width, false, [&](int64_t r, int64_t begin, int64_t end) {
       T* const out = to[r];
-      for (int64_t i = begin; i < end; ++i) out[i] += b[i];
+      for (int64_t i = begin; i < end; ++i) out[i] = T(Wide<T>(out[i]) + b[i]);
     });
   });
 }
 
 // Threads share the columns, so each sum is taken in the order of the rows.
 void add_column_sums(Stream& stream, Tensor& sums, const Tensor& y) {
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
     const Rows<const T> from = y.as_rows<T>();
-    T* const to = sums.data<T>();
+    Wide<T>* const to = sums.data<Wide<T>>();
     stream.parallel(from.width, 64, [&](int64_t begin, int64_t end) {
       for (int64_t r = 0; r < from.count; ++r) {
         const T* const row = from[r];
-        for (int64_t i = begin; i < end; ++i) to[i] += row[i];
+        for (int64_t i = begin; i < end; ++i) to[i] += Wide<T>(row[i]);
       }
     });
   });

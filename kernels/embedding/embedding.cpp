@@ -22,7 +22,7 @@ void embedding(Stream& stream, Tensor& y, const Tensor& tokens, const Tensor& ta
 }
 
 void embedding_backward(Stream& stream, Tensor& dtable, const Tensor& dy, const Tensor& tokens) {
-  Check("embedding_backward", stream)("dy", dy, {tokens.elements(), dtable.width()}, dtable.dtype());
+  Check("embedding_backward", stream)("dy", dy, {tokens.elements(), dtable.width()}, dy.dtype());
   run_on<&cpu::embedding_backward, &cuda::embedding_backward>(stream, dtable, dy, tokens);
 }
 

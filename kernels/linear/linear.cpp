@@ -19,35 +19,44 @@ int64_t linear_inputs(const LinearWeight& weight) {
 }
 
 namespace {
-// body(rows, begin, end) for the weight's rows [begin, end) in `dtype`: all at once where they are stored so, else tile
-// by tile. Scratch is made here, before dispatch, so that the meta device counts it too.
-template <class F>
-void for_each_tile(Stream& stream, const LinearWeight& weight, DType dtype, F&& body) {
+bool stored_as(const LinearWeight& weight, DType dtype) {
   const Tensor* const plain = std::get_if<Tensor>(&weight);
-  const int64_t out = linear_outputs(weight);
-  if (plain && plain->dtype() == dtype) return body(*plain, int64_t(0), out);
-  Tensor scratch(stream, {std::min(kLinearTile, out), linear_inputs(weight)}, dtype);
-  for (int64_t begin = 0; begin < out; begin += kLinearTile) {
-    const int64_t end = std::min(out, begin + kLinearTile);
-    Tensor rows = scratch.row_range(0, end - begin);
-    if (plain) {
-      convert(stream, rows, plain->row_range(begin, end));
-    } else {
-      nf4_dequantize(stream, rows, std::get<QuantizedTensor>(weight), begin);
-    }
-    body(rows, begin, end);
+  return plain && plain->dtype() == dtype;
+}
+
+// Rows from first_row and columns from first_column of the weight, into all of `part`.
+void take(Stream& stream, Tensor& part, const LinearWeight& weight, int64_t first_row, int64_t first_column) {
+  if (const Tensor* const plain = std::get_if<Tensor>(&weight)) {
+    const Tensor rows = plain->row_range(first_row, first_row + part.rows());
+    convert(stream, part, rows.columns(first_column, first_column + part.width()));
+  } else {
+    nf4_dequantize(stream, part, std::get<QuantizedTensor>(weight), first_row, first_column);
   }
+}
+
+// Columns of a stored weight that are as many elements as kLinearTile rows, whole blocks of them.
+int64_t tile_columns(int64_t out, int64_t in) {
+  const int64_t columns = kLinearTile * in / out / kQuantizedBlock * kQuantizedBlock;
+  return std::min(in, std::max(kQuantizedBlock, columns));
 }
 }  // namespace
 
 void linear(Stream& stream, Tensor& y, const Tensor& x, const LinearWeight& weight, double beta, double alpha) {
   const Check check("linear", stream);
-  check("x", x, {x.rows(), linear_inputs(weight)}, y.dtype());
+  check("x", x, {x.rows(), linear_inputs(weight)}, x.dtype());
+  check.that(y.dtype() == x.dtype() || y.dtype() == wide_of(x.dtype()), "y must be ", x.dtype(), " or ",
+             wide_of(x.dtype()), ", got ", y.dtype());
   check("y", y, {x.rows(), linear_outputs(weight)}, y.dtype());
-  for_each_tile(stream, weight, x.dtype(), [&](const Tensor& rows, int64_t begin, int64_t end) {
-    Tensor part = y.columns(begin, end);
+  if (stored_as(weight, x.dtype()))
+    return gemm(stream, y, x, Transpose::no, std::get<Tensor>(weight), Transpose::yes, alpha, beta);
+  const int64_t out = linear_outputs(weight);
+  Tensor scratch(stream, {std::min(kLinearTile, out), linear_inputs(weight)}, x.dtype());
+  for (int64_t begin = 0; begin < out; begin += kLinearTile) {
+    const int64_t end = std::min(out, begin + kLinearTile);
+    Tensor rows = scratch.row_range(0, end - begin), part = y.columns(begin, end);
+    take(stream, rows, weight, begin, 0);
     gemm(stream, part, x, Transpose::no, rows, Transpose::yes, alpha, beta);
-  });
+  }
 }
 
 void linear_input_gradient(Stream& stream, Tensor& dx, const Tensor& dy, const LinearWeight& weight, double beta,
@@ -55,14 +64,22 @@ void linear_input_gradient(Stream& stream, Tensor& dx, const Tensor& dy, const L
   const Check check("linear_input_gradient", stream);
   check("dx", dx, {dy.rows(), linear_inputs(weight)}, dy.dtype());
   check("dy", dy, {dy.rows(), linear_outputs(weight)}, dx.dtype());
-  for_each_tile(stream, weight, dy.dtype(), [&](const Tensor& rows, int64_t begin, int64_t end) {
-    gemm(stream, dx, dy.columns(begin, end), Transpose::no, rows, Transpose::no, alpha, begin == 0 ? beta : 1);
-  });
+  if (stored_as(weight, dy.dtype()))
+    return gemm(stream, dx, dy, Transpose::no, std::get<Tensor>(weight), Transpose::no, alpha, beta);
+  // By columns, so that each sum over the outputs is taken whole and rounded once.
+  const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_columns(out, in);
+  Tensor scratch(stream, {out, tile}, dy.dtype());
+  for (int64_t begin = 0; begin < in; begin += tile) {
+    const int64_t end = std::min(in, begin + tile);
+    Tensor columns = scratch.flat_range(0, {out, end - begin}), part = dx.columns(begin, end);
+    take(stream, columns, weight, 0, begin);
+    gemm(stream, part, dy, Transpose::no, columns, Transpose::no, alpha, beta);
+  }
 }
 
 void linear_weight_gradient(Stream& stream, Tensor& dweight, const Tensor& dy, const Tensor& x, double alpha) {
   const Check check("linear_weight_gradient", stream);
-  check("dweight", dweight, {dy.width(), x.width()}, dy.dtype());
+  check("dweight", dweight, {dy.width(), x.width()}, wide_of(dy.dtype()));
   gemm(stream, dweight, dy, Transpose::yes, x, Transpose::no, alpha, 1);
 }
 

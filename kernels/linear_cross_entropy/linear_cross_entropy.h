@@ -1,6 +1,6 @@
 // losses[i] = -log softmax(h[rows[i]] weightᵀ)[labels[i]] without ever holding the logits (Liger Kernel, Hsu et al.
-// 2024): `chunk` labelled positions have logits at a time. h (T, width); weight (vocabulary, width) of h's type,
-// bfloat16 or quantised; losses, log_sum_exp (count) of h's type.
+// 2024): `chunk` labelled positions have logits at a time. h (T, width); weight (vocabulary, width) as
+// linear takes it; logits, losses and log_sum_exp (count) in what h's type is computed in.
 #pragma once
 #include "kernels/linear/linear.h"
 

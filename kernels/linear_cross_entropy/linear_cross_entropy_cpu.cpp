@@ -8,7 +8,7 @@
 namespace hone::kernels::cpu {
 
 void gather_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows) {
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     const Rows<const T> from = x.as_rows<T>();
     stream.parallel(to.count, 64, [&](int64_t begin, int64_t end) {
@@ -18,7 +18,7 @@ void gather_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows)
 }
 
 void scatter_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows) {  // each row at most once
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
     const Rows<const T> from = x.as_rows<T>();
     stream.parallel(from.count, 64, [&](int64_t begin, int64_t end) {
@@ -44,16 +44,28 @@ void softmax_loss(Stream& stream, Tensor& losses, Tensor& log_sum_exp, const Ten
   });
 }
 
-void softmax_gradient(Stream& stream, Tensor& logits, const Tensor& log_sum_exp, const Tensor& labels) {
-  visit_float(logits.dtype(), [&]<class T>() {
-    const Rows<T> rows = logits.as_rows<T>();
-    const T* const lse = log_sum_exp.data<T>();
+void softmax_gradient(Stream& stream, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp,
+                      const Tensor& labels) {
+  visit_stored(dlogits.dtype(), [&]<class T>() {
+    using Sum = Wide<T>;
+    const Rows<T> to = dlogits.as_rows<T>();
+    const Rows<const Sum> rows = logits.as_rows<Sum>();
+    const Sum* const lse = log_sum_exp.data<Sum>();
     const int32_t* const label = labels.data<int32_t>();
     stream.parallel(rows.count, 4, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        T* const z = rows[r];
-        for (int64_t i = 0; i < rows.width; ++i) z[i] = exp_of(z[i] - lse[r]);
-        z[label[r]] -= T(1);
+        const Sum* const z = rows[r];
+        T* const dz = to[r];
+        const Sum log_sum = lse[r], of_label = exp_of(z[label[r]] - log_sum) - Sum(1);
+        if constexpr (std::is_same_v<T, Sum>) {  // in place, said apart as compilers vectorise only what they can tell apart
+          if (dz == z) {
+            for (int64_t i = 0; i < rows.width; ++i) dz[i] = exp_of(dz[i] - log_sum);
+            dz[label[r]] = of_label;
+            continue;
+          }
+        }
+        for (int64_t i = 0; i < rows.width; ++i) dz[i] = T(exp_of(z[i] - log_sum));
+        dz[label[r]] = T(of_label);
       }
     });
   });

@@ -8,7 +8,7 @@ namespace hone::kernels {
 namespace cpu {
 void nf4_quantize(Stream&, QuantizedTensor&, int64_t, const Tensor&);
 void nf4_nest_scales(Stream&, NestedScales&, const Tensor& absmax);
-void nf4_dequantize(Stream&, Tensor&, const QuantizedTensor&, int64_t);
+void nf4_dequantize(Stream&, Tensor&, const QuantizedTensor&, int64_t, int64_t);
 }  // namespace cpu
 namespace cuda {
 decltype(cpu::nf4_quantize) nf4_quantize;
@@ -61,13 +61,16 @@ QuantizedTensor nf4_nest_scales(Stream& stream, const QuantizedTensor& weight) {
   return {weight.shape, weight.codes, scales};
 }
 
-void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight, int64_t first_row) {
+void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight, int64_t first_row,
+                    int64_t first_column) {
   const Check check("nf4_dequantize", stream);
   check_weight(check, weight);
-  check("rows", rows, {rows.rows(), weight.width()}, rows.dtype());
+  check("rows", rows, {rows.rows(), rows.width()}, rows.dtype());
+  check.that(first_column >= 0 && first_column + rows.width() <= weight.width(), "columns ", first_column, " to ",
+             first_column + rows.width(), " of ", weight.shape);
   check.that(first_row >= 0 && first_row + rows.rows() <= weight.rows(), "rows ", first_row, " to ",
              first_row + rows.rows(), " of ", weight.shape);
-  run_on<&cpu::nf4_dequantize, &cuda::nf4_dequantize>(stream, rows, weight, first_row);
+  run_on<&cpu::nf4_dequantize, &cuda::nf4_dequantize>(stream, rows, weight, first_row, first_column);
 }
 
 }  // namespace hone::kernels

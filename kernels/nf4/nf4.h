@@ -15,8 +15,9 @@ QuantizedTensor nf4_empty(Stream&, const Shape& shape);
 void nf4_quantize(Stream&, QuantizedTensor& weight, int64_t first_element, const Tensor& values);
 // The same weight with its scales in 8 bits (double quantisation): offset is their mean, blocks of 256.
 QuantizedTensor nf4_nest_scales(Stream&, const QuantizedTensor& weight);
-// rows (n, in) float32 or float64: rows first_row … first_row + n - 1 of the weight, level * absmax in float32.
-void nf4_dequantize(Stream&, Tensor& rows, const QuantizedTensor& weight, int64_t first_row);
+// rows (n, m) float32, float64 or bfloat16: rows first_row … first_row + n - 1 of the weight, columns first_column …
+// first_column + m - 1, level * absmax in float32.
+void nf4_dequantize(Stream&, Tensor& rows, const QuantizedTensor& weight, int64_t first_row, int64_t first_column = 0);
 
 // The 16 levels, ascending; and the 256 values of the signed 8-bit "dynamic" map that nested scales are written with.
 std::span<const float, 16> nf4_levels();

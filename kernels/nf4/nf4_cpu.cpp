@@ -2,6 +2,10 @@
 #include <array>
 #include <cmath>
 
+#if defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/core/lanes.h"
 #include "kernels/nf4/nf4.h"
 
@@ -34,13 +38,44 @@ float absmax_of(const Scales& scales, int64_t block) {
   return product + s.offset;  // rounded twice: no fused multiply-add
 }
 
-// Both levels of every byte, the high half first.
-using Pairs = std::array<std::array<float, 2>, 256>;
-Pairs level_pairs() {
-  Pairs pairs{};
+// The 16 values that a block's codes stand for.
+template <class T>
+using Values = std::array<T, 32>;  // twice, as bfloat16's lookup wants them
+template <class T>
+Values<T> values_of(float absmax) {
+  Values<T> values;
   const auto levels = nf4_levels();
-  for (size_t byte = 0; byte < pairs.size(); ++byte) pairs[byte] = {levels[byte >> 4], levels[byte & 15]};
-  return pairs;
+  for (size_t i = 0; i < values.size(); ++i) values[i] = T(levels[i % 16] * absmax);
+  return values;
+}
+
+// A whole block: element 2j from the high half of byte j, 2j + 1 from the low one.
+template <class T>
+void expand_block(T* out, const uint8_t* codes, const Values<T>& values) {
+#if defined(__AVX512BW__)
+  // A lookup takes the low bits of an index alone, so the low half of a byte needs no mask.
+  if constexpr (sizeof(T) == 4) {
+    const __m512 table = _mm512_loadu_ps(values.data());
+    for (int64_t j = 0; j < kQuantizedBlock / 2; j += 8) {
+      const __m512i bytes = _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + j)));
+      const __m512i at = _mm512_or_si512(_mm512_srli_epi64(bytes, 4), _mm512_slli_epi64(bytes, 32));
+      _mm512_storeu_ps(out + 2 * j, _mm512_permutexvar_ps(at, table));
+    }
+    return;
+  } else if constexpr (sizeof(T) == 2) {
+    const __m512i table = _mm512_loadu_si512(values.data());
+    for (int64_t j = 0; j < kQuantizedBlock / 2; j += 16) {
+      const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + j)));
+      const __m512i at = _mm512_or_si512(_mm512_srli_epi32(bytes, 4), _mm512_slli_epi32(bytes, 16));
+      _mm512_storeu_si512(out + 2 * j, _mm512_permutexvar_epi16(at, table));
+    }
+    return;
+  }
+#endif
+  for (int64_t j = 0; j < kQuantizedBlock / 2; ++j) {
+    out[2 * j] = values[codes[j] >> 4];
+    out[2 * j + 1] = values[codes[j] & 15];
+  }
 }
 }  // namespace
 
@@ -93,26 +128,25 @@ void nf4_nest_scales(Stream&, NestedScales& scales, const Tensor& absmax) {
   }
 }
 
-void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight, int64_t first_row) {
-  const Pairs pairs = level_pairs();
-  const int64_t bytes = weight.codes.elements();
-  visit_float(rows.dtype(), [&]<class T>() {
+void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight, int64_t first_row,
+                    int64_t first_column) {
+  visit_stored(rows.dtype(), [&]<class T>() {
     const Rows<T> to = rows.as_rows<T>();
     const uint8_t* const codes = weight.codes.data<uint8_t>();
     stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
-      std::array<std::array<float, 2>, kQuantizedBlock / 2> levels{};
       for (int64_t r = begin; r < end; ++r) {
-        const int64_t start = (first_row + r) * to.width, stop = start + to.width;
+        const int64_t start = (first_row + r) * weight.width() + first_column, stop = start + to.width;
         for (int64_t at = start; at < stop;) {  // a block may begin in one row and end in the next
-          const int64_t block = at / kQuantizedBlock, first = block * kQuantizedBlock;
-          const int64_t until = std::min(stop, first + kQuantizedBlock);
-          const uint8_t* const code = codes + first / 2;
-          const int64_t known = std::min(kQuantizedBlock / 2, bytes - first / 2);
-          for (int64_t j = 0; j < known; ++j) levels[size_t(j)] = pairs[code[j]];
-          const float absmax = absmax_of(weight.scales, block);
-          const float* const level = levels.front().data() + (at - first);
+          const int64_t block = at / kQuantizedBlock;
+          const int64_t until = std::min(stop, (block + 1) * kQuantizedBlock);
+          const Values<T> values = values_of<T>(absmax_of(weight.scales, block));
           T* const out = to[r] + (at - start);
-          for (int64_t i = 0; i < until - at; ++i) out[i] = T(level[i] * absmax);
+          if (until - at == kQuantizedBlock) {
+            expand_block(out, codes + at / 2, values);
+          } else {
+            for (int64_t i = at; i < until; ++i)
+              out[i - at] = values[size_t(codes[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 15];
+          }
           at = until;
         }
       }

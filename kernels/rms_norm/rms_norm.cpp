@@ -28,8 +28,8 @@ Check checked(const char* op, Stream& stream, const Tensor& y, const Tensor& x, 
               const Tensor& weight) {
   const Check check(op, stream);
   check("x", x, y.shape(), y.dtype());
-  check("weight", weight, {x.width()}, x.dtype());
-  check("inv_rms", inv_rms, {x.rows()}, x.dtype());
+  check("weight", weight, {x.width()}, wide_of(x.dtype()));
+  check("inv_rms", inv_rms, {x.rows()}, wide_of(x.dtype()));
   return check;
 }
 }  // namespace
@@ -56,12 +56,12 @@ void rms_norm_backward(Stream& stream, Tensor* dx, Tensor* dweight, const Tensor
                        const Tensor& inv_rms, const Tensor& weight, const Tensor* dx_add) {
   const Check check = checked("rms_norm_backward", stream, dy, x, inv_rms, weight);
   check("dx", dx, x.shape(), x.dtype());
-  check("dweight", dweight, weight.shape(), x.dtype());
+  check("dweight", dweight, weight.shape(), weight.dtype());
   check("dx_add", dx_add, x.shape(), x.dtype());
   if (dweight) {
     Tensor partial;  // one row of sums a chunk of rows: cuda's blocks share the rows, cpu's threads share the columns
     if (stream.target() == DeviceType::cuda)
-      partial = Tensor(stream, {(x.rows() + kRowsPerSum - 1) / kRowsPerSum, x.width()}, x.dtype());
+      partial = Tensor(stream, {(x.rows() + kRowsPerSum - 1) / kRowsPerSum, x.width()}, weight.dtype());
     run_on<&cpu::rms_norm_weight_gradient, &cuda::rms_norm_weight_gradient>(stream, *dweight, partial, dy, x, inv_rms);
   }
   if (dx)

@@ -1,5 +1,6 @@
 // y = x / rms(x) * weight over the last dimension, rms(x) = sqrt(mean(x²) + eps)  (Zhang and Sennrich 2019).
-// x, y (rows, width); weight (width); inv_rms (rows), kept for the backward pass.
+// x, y (rows, width); weight (width) and inv_rms (rows), kept for the backward pass, in what
+// the type of x is computed in.
 #pragma once
 #include "kernels/core/tensor.h"
 

@@ -25,7 +25,7 @@ void rope_table(Stream& stream, Tensor& turns, const Tensor& positions, const Te
 void rope(Stream& stream, Tensor& y, const Tensor& x, const Tensor& turns, Turn turn) {
   const Check check("rope", stream);
   check("y", y, x.shape(), x.dtype());
-  check("turns", turns, {x.rows(), turns.width()}, x.dtype());
+  check("turns", turns, {x.rows(), turns.width()}, wide_of(x.dtype()));
   check.that(x.width() % turns.width() == 0, "width ", x.width(), " is no multiple of head_dim ", turns.width());
   run_on<&cpu::rope, &cuda::rope>(stream, y, x, turns, turn);
 }

@@ -13,7 +13,8 @@ namespace hone::kernels {
 void rope_table(Stream&, Tensor& turns, const Tensor& positions, const Tensor& inv_freq);
 
 enum class Turn { forward, back };  // the gradient of a rotation is the rotation back
-// y = x turned; x, y (T, heads * head_dim), may be the same; turns (T, head_dim) of their type.
+// y = x turned; x, y (T, heads * head_dim), may be the same; turns (T, head_dim) in what their type
+// is computed in.
 void rope(Stream&, Tensor& y, const Tensor& x, const Tensor& turns, Turn);
 
 }  // namespace hone::kernels

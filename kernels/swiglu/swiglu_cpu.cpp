@@ -6,14 +6,15 @@
 namespace hone::kernels::cpu {
 
 void swiglu(Stream& stream, Tensor& y, const Tensor& gate, const Tensor& up) {
-  visit_float(y.dtype(), [&]<class T>() {
+  visit_stored(y.dtype(), [&]<class T>() {
+    using Sum = Wide<T>;
     const Rows<T> to = y.as_rows<T>();
     const Rows<const T> gates = gate.as_rows<T>(), ups = up.as_rows<T>();
     stream.parallel(to.count, 16, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         T* const out = to[r];
         const T *const g = gates[r], *const u = ups[r];
-        for (int64_t i = 0; i < to.width; ++i) out[i] = g[i] / (1 + exp_of(-g[i])) * u[i];
+        for (int64_t i = 0; i < to.width; ++i) out[i] = T(Sum(g[i]) / (1 + exp_of(-Sum(g[i]))) * Sum(u[i]));
       }
     });
   });
@@ -21,7 +22,8 @@ void swiglu(Stream& stream, Tensor& y, const Tensor& gate, const Tensor& up) {
 
 void swiglu_backward(Stream& stream, Tensor& dgate, Tensor& dup, const Tensor& dy, const Tensor& gate,
                      const Tensor& up) {
-  visit_float(dy.dtype(), [&]<class T>() {
+  visit_stored(dy.dtype(), [&]<class T>() {
+    using Sum = Wide<T>;
     const Rows<T> dgates = dgate.as_rows<T>(), dups = dup.as_rows<T>();
     const Rows<const T> dys = dy.as_rows<T>(), gates = gate.as_rows<T>(), ups = up.as_rows<T>();
     constexpr int64_t kPiece = 256;
@@ -32,9 +34,9 @@ void swiglu_backward(Stream& stream, Tensor& dgate, Tensor& dup, const Tensor& d
           const int64_t n = std::min(kPiece, dys.width - at);
           const T *const d = dys[r] + at, *const g = gates[r] + at, *const u = ups[r] + at;
           for (int64_t i = 0; i < n; ++i) {
-            const T sigmoid = 1 / (1 + exp_of(-g[i]));
-            dg[i] = d[i] * u[i] * sigmoid * (1 + g[i] * (1 - sigmoid));
-            du[i] = d[i] * g[i] * sigmoid;
+            const Sum dyi = Sum(d[i]), gi = Sum(g[i]), sigmoid = 1 / (1 + exp_of(-gi));
+            dg[i] = T(dyi * Sum(u[i]) * sigmoid * (1 + gi * (1 - sigmoid)));
+            du[i] = T(dyi * gi * sigmoid);
           }
           std::copy_n(dg, n, dgates[r] + at);
           std::copy_n(du, n, dups[r] + at);

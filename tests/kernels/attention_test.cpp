@@ -15,14 +15,15 @@ struct Case {
   std::vector<int32_t> starts;
   AttentionShape shape;
 };
-// On both sides of the tile of 64 and of its multiples; documents that begin inside a tile; empty ones; one head group
+// On both sides of the tile of 64, of the span of four tiles and of their multiples; documents that begin inside a tile; empty ones; one head group
 // of each kind; head_dim odd.
 const std::vector<Case> kCases{{{0, 1}, {1, 1, 1}},
                                {{0, 63}, {2, 1, 8}},
                                {{0, 64}, {2, 2, 16}},
                                {{0, 65}, {4, 2, 7}},
                                {{0, 31, 31, 64, 129}, {4, 1, 32}},
-                               {{0, 0, 192, 193, 350}, {6, 3, 24}}};
+                               {{0, 0, 192, 193, 350}, {6, 3, 24}},
+                               {{0, 257, 600}, {2, 1, 16}}};
 
 DocumentOffsets documents(std::vector<int32_t> starts) {
   return {std::make_shared<const std::vector<int32_t>>(std::move(starts))};
@@ -68,7 +69,7 @@ Expected reference(const Case& c, const Values& q, const Values& k, const Values
 
 TEST(Attention, AndItsGradientsAreTheFormulas) {
   for (const Case& c : kCases)
-    for (const DType dtype : {DType::float32, DType::float64})
+    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
       for (const int64_t pad : {0, 5}) {
         const int64_t heads = c.shape.heads, kv_heads = c.shape.kv_heads, d = c.shape.head_dim;
         const int64_t tokens = c.starts.back();
@@ -82,7 +83,7 @@ TEST(Attention, AndItsGradientsAreTheFormulas) {
         const Values all = on_threads([&](Stream& stream) {
           Framed qt(stream, wide, dtype, pad, q), kt(stream, narrow, dtype, pad, k), vt(stream, narrow, dtype, pad, v),
               g(stream, wide, dtype, pad, dout);
-          Framed o(stream, wide, dtype, pad), lse(stream, {tokens, heads}, dtype);
+          Framed o(stream, wide, dtype, pad), lse(stream, {tokens, heads}, wide_of(dtype));
           kernels::attention(stream, *o, *lse, *qt, *kt, *vt, documents(c.starts), c.shape);
           Framed dq(stream, wide, dtype, pad), dk(stream, narrow, dtype, pad), dv(stream, narrow, dtype, pad);
           kernels::attention_backward(stream, *dq, *dk, *dv, *g, *qt, *kt, *vt, *o, *lse, documents(c.starts), c.shape);
@@ -187,7 +188,7 @@ TEST(AttentionDecode, IsTheLastRowOfAttention) {
   const AttentionShape shape{6, 2, 20};
   const std::vector<int32_t> lengths{1, 31, 63, 64, 65, 130};
   const int64_t capacity = 130, sequences = int64_t(lengths.size());
-  for (const DType dtype : {DType::float32, DType::float64})
+  for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
     for (const int64_t pad : {0, 3}) {
       SCOPED_TRACE(joined(dtype, ", pad ", pad));
       const Values q = rounded_to(dtype, random_values(sequences * 120, 1, -2, 2)),

@@ -21,7 +21,7 @@ TEST(Philox, EqualsThePublishedVectors) {  // Random123's kat_vectors, philox4x3
 TEST(Dropout, MaskIsAFunctionOfKeyAndElement) {
   const RandomKey key = RandomKey{.seed = 0x123456789ABCDEF0, .step = 5, .micro = 6}.at(7, 8);
   for (const Shape& shape : {Shape{1, 1}, {5, 31}, {3, 64}, {33, 63}, {2, 4099}, {40, 65}})
-    for (const DType dtype : {DType::float32, DType::float64})
+    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
       for (const double p : {0.0, 0.3, 0.95}) {
         SCOPED_TRACE(joined(shape, ", ", dtype, ", p ", p));
         const Values x = rounded_to(dtype, random_values(shape.elements(), 1));

@@ -10,7 +10,7 @@ namespace hone::test {
 namespace {
 
 const std::vector<Shape> kShapes{{1, 1}, {3, 31}, {2, 33}, {65, 127}, {3, 8191}, {2, 8193}, {20000, 1}, {4099}};
-constexpr auto kTypes = {DType::float32, DType::float64};
+constexpr auto kTypes = {DType::float32, DType::float64, DType::bfloat16};
 
 // op on a framed y that starts as `start`; every element beside `expected`, exactly.
 void expect_exactly(const Shape& shape, DType dtype, int64_t pad, const Values& start, const Values& expected,
@@ -45,7 +45,7 @@ TEST(Elementwise, FillCopyAddScale) {
         expect_exactly(shape, dtype, pad, a, sum, [&](Stream& s, Tensor& y) { kernels::add(s, y, y, *frame(s, b)); });
         expect_exactly(shape, dtype, pad, a, sum, [&](Stream& s, Tensor& y) { kernels::add(s, y, *frame(s, b), y); });
         expect_exactly(shape, dtype, pad, a, product,
-                       [&](Stream& s, Tensor& y) { kernels::scale(s, y, tensor_of(s, {1}, {0.375}, dtype)); });
+                       [&](Stream& s, Tensor& y) { kernels::scale(s, y, tensor_of(s, {1}, {0.375}, wide_of(dtype))); });
       }
 }
 
@@ -55,13 +55,13 @@ TEST(Elementwise, BiasAndItsGradient) {
       for (const int64_t pad : {0, 3}) {
         const int64_t rows = shape[0], width = shape[1];
         const Values x = rounded_to(dtype, random_values(rows * width, 1)),
-                     bias = rounded_to(dtype, random_values(width, 2));
+                     bias = rounded_to(wide_of(dtype), random_values(width, 2));
         Values with(x.size()), sums(width, 1.0);
         for (int64_t i = 0; i < rows * width; ++i) with[i] = x[i] + bias[i % width], sums[i % width] += x[i];
         expect_exactly(shape, dtype, pad, x, rounded_to(dtype, with),
-                       [&](Stream& s, Tensor& y) { kernels::add_bias(s, y, tensor_of(s, {width}, bias, dtype)); });
+                       [&](Stream& s, Tensor& y) { kernels::add_bias(s, y, tensor_of(s, {width}, bias, wide_of(dtype))); });
         on_threads([&](Stream& stream) {
-          Framed to(stream, {width}, dtype, 0, Values(width, 1.0)), from(stream, shape, dtype, pad, x);
+          Framed to(stream, {width}, wide_of(dtype), 0, Values(width, 1.0)), from(stream, shape, dtype, pad, x);
           kernels::add_column_sums(stream, *to, *from);
           EXPECT_LT(relative_error(to.values(), sums), rows > 1000 ? 10 * tolerance_of(dtype) : tolerance_of(dtype));
           EXPECT_TRUE(to.intact());

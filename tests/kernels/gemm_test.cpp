@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/framed.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/tolerances.h"
 
@@ -43,6 +44,28 @@ TEST(Gemm, EqualsSumsInDouble) {
         for (int64_t r = 0; r < s.m; ++r)
           ASSERT_TRUE(all[r * (s.n + 3)] == 1 && all[r * (s.n + 3) + s.n + 1] == 1 && all[r * (s.n + 3) + s.n + 2] == 1) << "written outside";
       }
+}
+
+// bfloat16 operands, with the result in bfloat16 and in float32: sums in float32, one rounding at the end.
+TEST(Gemm, Bfloat16EqualsSumsInDouble) {
+  for (const Size s : {Size{1, 1, 1}, {31, 33, 32}, {257, 513, 40}, {3, 1025, 65}, {64, 16, 1100}, {520, 7, 129}})
+    for (const Transpose a_op : {Transpose::no, Transpose::yes})
+      for (const Transpose b_op : {Transpose::no, Transpose::yes})
+        for (const DType result : {DType::bfloat16, DType::float32})
+          on_threads([&](Stream& stream) {
+            SCOPED_TRACE(joined(s.m, " x ", s.n, " x ", s.k, " into ", result));
+            const Shape of_a = a_op == Transpose::no ? Shape{s.m, s.k} : Shape{s.k, s.m},
+                        of_b = b_op == Transpose::no ? Shape{s.k, s.n} : Shape{s.n, s.k};
+            const Values x = rounded_to(DType::bfloat16, random_values(of_a.elements(), 1)),
+                         y = rounded_to(DType::bfloat16, random_values(of_b.elements(), 2));
+            Framed a(stream, of_a, DType::bfloat16, 2, x), b(stream, of_b, DType::bfloat16, 1, y);
+            Framed c(stream, {s.m, s.n}, result, 3, Values(size_t(s.m * s.n), 1.0));
+            kernels::gemm(stream, *c, *a, a_op, *b, b_op, 0.5, 2);
+            const Tensor wide_a = tensor_of(stream, of_a, x, DType::float32), wide_b = tensor_of(stream, of_b, y, DType::float32);
+            EXPECT_LT(relative_error(c.values(), expected(wide_a, a_op, wide_b, b_op, s)), result == DType::float32 ? kFloat32 : kBfloat16);
+            EXPECT_TRUE(c.intact());
+            return c.values();
+          });
 }
 
 TEST(Gemm, BitsDoNotDependOnThreads) {

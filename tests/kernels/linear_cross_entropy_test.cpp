@@ -33,7 +33,7 @@ Targets targets(Stream& stream, const Case& c) {
 
 TEST(LinearCrossEntropy, AndItsGradientsAreTheFormulas) {
   for (const Case& c : kCases)
-    for (const DType dtype : {DType::float32, DType::float64})
+    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
       for (const int64_t chunk : {1, 3, 32, 1000}) {
         SCOPED_TRACE(joined(c.tokens, " x ", c.width, ", vocabulary ", c.vocabulary, ", ", dtype, ", chunk ", chunk));
         const Values h = rounded_to(dtype, random_values(c.tokens * c.width, 1, -3, 3)),
@@ -64,11 +64,11 @@ TEST(LinearCrossEntropy, AndItsGradientsAreTheFormulas) {
         on_threads([&](Stream& stream) {
           const Targets asked = targets(stream, c);
           const Tensor weight = tensor_of(stream, {c.vocabulary, c.width}, w, dtype),
-                       dloss = tensor_of(stream, {1}, {seed}, dtype);
-          Framed hidden(stream, {c.tokens, c.width}, dtype, 3, h), loss(stream, {count}, dtype),
-              sums(stream, {count}, dtype);
+                       dloss = tensor_of(stream, {1}, {seed}, wide_of(dtype));
+          Framed hidden(stream, {c.tokens, c.width}, dtype, 3, h), loss(stream, {count}, wide_of(dtype)),
+              sums(stream, {count}, wide_of(dtype));
           Framed unit(stream, {c.tokens, c.width}, dtype, 3), back(stream, {c.tokens, c.width}, dtype, 2),
-              dweight(stream, {c.vocabulary, c.width}, dtype, 0, Values(w.size(), 1.0));
+              dweight(stream, {c.vocabulary, c.width}, wide_of(dtype), 0, Values(w.size(), 1.0));
           kernels::linear_cross_entropy(stream, *loss, *sums, &*unit, *hidden, weight, asked, chunk);
           kernels::linear_cross_entropy_backward(stream, &*back, &*dweight, dloss, *hidden, weight, *sums, asked,
                                                  chunk);

@@ -47,7 +47,7 @@ struct Size {
 
 TEST(Linear, AndItsGradientsAreTheProducts) {
   for (const Size s : {Size{1, 1, 1}, {3, 31, 33}, {5, 65, 511}, {5, 64, 512}, {7, 37, 513}, {33, 16, 1025}})
-    for (const DType dtype : {DType::float32, DType::float64})
+    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
       for (const Kind kind : {Kind::same, Kind::bfloat16, Kind::nf4, Kind::nf4_nested})
         for (const double beta : {0.0, 1.0}) {
           SCOPED_TRACE(
@@ -84,14 +84,14 @@ TEST(Linear, AndItsGradientsAreTheProducts) {
 
 TEST(Linear, WeightGradientIsAddedTo) {
   for (const Size s : {Size{1, 1, 1}, {33, 31, 16}, {64, 513, 16}, {65, 40, 257}})
-    for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16}) {
       const Values x = rounded_to(dtype, random_values(s.tokens * s.in, 1)),
                    dy = rounded_to(dtype, random_values(s.tokens * s.out, 2)), ones(s.in * s.out, 1.0);
       const Values expected = product(
           s.out, s.in, s.tokens, [&](int64_t i, int64_t p) { return dy[p * s.out + i]; },
           [&](int64_t j, int64_t p) { return x[p * s.in + j]; }, 0.7, 1, ones);
       on_threads([&](Stream& stream) {
-        Framed dw(stream, {s.out, s.in}, dtype, 0, ones);
+        Framed dw(stream, {s.out, s.in}, wide_of(dtype), 0, ones);
         kernels::linear_weight_gradient(stream, *dw, tensor_of(stream, {s.tokens, s.out}, dy, dtype),
                                         tensor_of(stream, {s.tokens, s.in}, x, dtype), 0.7);
         EXPECT_LT(relative_error(dw.values(), expected), tolerance_of(dtype));
@@ -101,19 +101,20 @@ TEST(Linear, WeightGradientIsAddedTo) {
     }
 }
 
-// A stored weight is widened kLinearTile rows at a time; one in x's type not at all.
+// A stored weight is converted kLinearTile rows at a time, or as much of its columns; one in x's type not at all.
 TEST(Linear, NoWholeWeightIsWidened) {
   Stream stream = Stream::cpu();
   for (const Kind kind : {Kind::same, Kind::bfloat16, Kind::nf4, Kind::nf4_nested})
     for (const int64_t out : {1024, 2048}) {
-      const Made w = made(stream, kind, DType::float32, out, 32);
-      Tensor x = tensor_of(stream, {4, 32}, Values(128, 1.0), DType::float32), y(stream, {4, out}, DType::float32);
+      constexpr int64_t kIn = 256;
+      const Made w = made(stream, kind, DType::float32, out, kIn);
+      Tensor x = tensor_of(stream, {4, kIn}, Values(4 * kIn, 1.0), DType::float32), y(stream, {4, out}, DType::float32);
       const size_t before = stream.allocator()->usage().live;
       stream.allocator()->reset_peak();
       kernels::linear(stream, y, x, w.weight);
       kernels::linear_input_gradient(stream, x, y, w.weight);
       EXPECT_EQ(stream.allocator()->usage().peak - before,
-                kind == Kind::same ? 0 : size_t(kernels::kLinearTile) * 32 * sizeof(float));
+                kind == Kind::same ? 0 : size_t(kernels::kLinearTile * kIn) * sizeof(float));
     }
 }
 

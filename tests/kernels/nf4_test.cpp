@@ -200,9 +200,11 @@ TEST(Nf4, RowsAndPieces) {
     }
     EXPECT_EQ(pieces.codes.to_host<uint8_t>(), whole.codes.to_host<uint8_t>());
     EXPECT_EQ(absmax_of(pieces), absmax_of(whole));
-    for (const DType dtype : {DType::float32, DType::float64})
+    const Values levels(all.begin(), all.end());
+    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
       for (const int64_t first : {int64_t(0), shape[0] / 2}) {
         const int64_t rows = shape[0] - first;
+        const Values expected = rounded_to(dtype, levels);
         const Values got = on_threads([&](Stream& stream) {
           const QuantizedTensor weight = quantized(stream, shape, values);
           EXPECT_EQ(weight.codes.to_host<uint8_t>(), whole.codes.to_host<uint8_t>());
@@ -211,8 +213,18 @@ TEST(Nf4, RowsAndPieces) {
           EXPECT_TRUE(to.intact());
           return to.values();
         });
-        for (int64_t i = 0; i < rows * shape[1]; ++i)
-          ASSERT_EQ(got[size_t(i)], double(all[size_t(first * shape[1] + i)]));
+        for (int64_t i = 0; i < rows * shape[1]; ++i) ASSERT_EQ(got[size_t(i)], expected[size_t(first * shape[1] + i)]);
+        // Some of the columns, from the middle of a block too.
+        for (const int64_t column : {shape[1] / 3, shape[1] / 2}) {
+          Framed part(one, {rows, shape[1] - column}, dtype, 1);
+          kernels::nf4_dequantize(one, *part, whole, first, column);
+          EXPECT_TRUE(part.intact());
+          const Values some = part.values();
+          for (int64_t r = 0; r < rows; ++r)
+            for (int64_t i = column; i < shape[1]; ++i)
+              ASSERT_EQ(some[size_t(r * (shape[1] - column) + i - column)],
+                        expected[size_t((first + r) * shape[1] + i)]);
+        }
       }
   }
 }

@@ -9,7 +9,7 @@
 namespace hone::test {
 namespace {
 
-constexpr auto kTypes = {DType::float32, DType::float64};
+constexpr auto kTypes = {DType::float32, DType::float64, DType::bfloat16};
 
 Values together(std::initializer_list<const Framed*> frames) {
   Values all;
@@ -82,7 +82,7 @@ TEST(Rope, TurnsPairsByTheirAngles) {
               expected[at + half] = x[at + half] * std::cos(angle) + x[at] * std::sin(angle);
             }
         on_threads([&](Stream& stream) {
-          Framed turns(stream, {tokens, c.head_dim}, dtype), in(stream, {tokens, width}, dtype, pad, x),
+          Framed turns(stream, {tokens, c.head_dim}, wide_of(dtype)), in(stream, {tokens, width}, dtype, pad, x),
               y(stream, {tokens, width}, dtype, pad);
           kernels::rope_table(stream, *turns, Tensor::from(stream, {tokens}, c.positions),
                               Tensor::from(stream, {half}, inv_freq));
@@ -115,7 +115,7 @@ TEST(Embedding, GathersRowsAndAddsTheirGradients) {
           }
         on_threads([&](Stream& stream) {
           const Tensor ids = Tensor::from(stream, {7}, tokens), rows = tensor_of(stream, {7, width}, table, table_type);
-          Framed out(stream, {7, width}, dtype, 3), back(stream, {7, width}, dtype, 0, Values(7 * width, 1.0));
+          Framed out(stream, {7, width}, dtype, 3), back(stream, {7, width}, wide_of(dtype), 0, Values(7 * width, 1.0));
           kernels::embedding(stream, *out, ids, rows);
           EXPECT_EQ(out.values(), y);
           kernels::embedding_backward(stream, *back, tensor_of(stream, {7, width}, dy, dtype), ids);

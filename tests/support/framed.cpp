@@ -40,7 +40,7 @@ Values rounded_to(DType dtype, Values values) {
   return values_of(tensor_of(stream, {int64_t(values.size())}, values, dtype));
 }
 
-double tolerance_of(DType dtype) { return dtype == DType::float64 ? kFloat64 : kFloat32; }
+double tolerance_of(DType dtype) { return dtype == DType::float64 ? kFloat64 : dtype == DType::bfloat16 ? kBfloat16 : kFloat32; }
 
 Framed::Framed(Stream& stream, const Shape& shape, DType dtype, int64_t pad, const Values& values)
     : first_(64), pad_(pad) {

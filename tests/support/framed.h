@@ -17,7 +17,7 @@ Values random_values(int64_t count, uint64_t seed, double from = -1, double to =
 Values values_of(const Tensor&);
 Tensor tensor_of(Stream&, const Shape&, const Values&, DType);
 Values rounded_to(DType, Values);
-// kFloat32, kFloat64.
+// kFloat32, kFloat64, kBfloat16.
 double tolerance_of(DType);
 
 // A tensor whose memory lies between guards: 64 elements before and behind, and `pad` of them behind each row. Filled

@@ -12,7 +12,8 @@ std::vector<double> target_losses(Stream& stream, const Decoder& model, const da
   const DeviceBatch batch = upload(stream, model, host);
   Tape tape = Tape::inference(stream);
   const Var h = hidden_states(tape, model, batch);
-  Tensor losses(stream, {batch.targets.count}, model.dtype), log_sum_exp(stream, {batch.targets.count}, model.dtype);
+  const DType dtype = wide_of(model.dtype);
+  Tensor losses(stream, {batch.targets.count}, dtype), log_sum_exp(stream, {batch.targets.count}, dtype);
   constexpr int64_t kChunk = 256;
   kernels::linear_cross_entropy(stream, losses, log_sum_exp, nullptr, h.value(), autograd::operand(model.head),
                                 batch.targets, kChunk);
@@ -54,7 +55,7 @@ std::vector<float> logits_of(Stream& stream, const Decoder& model, const data::R
   const DeviceBatch batch = upload(stream, model, data::evaluation_batches(alone, 0).front());
   Tape tape = Tape::inference(stream);
   const Var h = hidden_states(tape, model, batch);
-  Tensor logits(stream, {h.value().rows(), model.config.vocabulary}, model.dtype);
+  Tensor logits(stream, {h.value().rows(), model.config.vocabulary}, wide_of(model.dtype));
   kernels::linear(stream, logits, h.value(), autograd::operand(model.head));
   return logits.to_host<float>();
 }

@@ -37,7 +37,7 @@ std::vector<double> KeyValueCache::read(Stream& stream, const Decoder& model, st
   const auto count = int64_t(tokens.size()), before = int64_t(held_.size()), after = before + count;
   std::vector<int32_t> positions(tokens.size());
   std::iota(positions.begin(), positions.end(), int32_t(before));
-  Tensor turns(stream, {count, c.head_dim}, model.dtype);
+  Tensor turns(stream, {count, c.head_dim}, wide_of(model.dtype));
   kernels::rope_table(stream, turns, Tensor::from(stream, {count}, positions), model.inv_freq);
   const DocumentOffsets document{std::make_shared<const std::vector<int32_t>>(std::vector<int32_t>{0, int32_t(count)})};
   std::vector<Tensor> lengths;  // what each token sees of the cache
@@ -63,7 +63,7 @@ std::vector<double> KeyValueCache::read(Stream& stream, const Decoder& model, st
   const Var h =
       forward(tape, model, Tensor::from(stream, {count}, std::vector<int32_t>(tokens.begin(), tokens.end())), attend);
   held_.insert(held_.end(), tokens.begin(), tokens.end());
-  Tensor logits(stream, {1, c.vocabulary}, model.dtype);  // of the last token alone
+  Tensor logits(stream, {1, c.vocabulary}, wide_of(model.dtype));  // of the last token alone
   kernels::linear(stream, logits, h.value().row_range(count - 1, count), autograd::operand(model.head));
   return to_doubles(logits);
 }

@@ -13,7 +13,7 @@ DeviceBatch upload(Stream& stream, const Decoder& model, const data::Batch& batc
     rows.push_back(int32_t(t)), labels.push_back(batch.labels[t]);
   }
   const int64_t tokens = int64_t(batch.tokens.size()), count = int64_t(rows.size());
-  Tensor turns(stream, {tokens, model.config.head_dim}, model.dtype);
+  Tensor turns(stream, {tokens, model.config.head_dim}, wide_of(model.dtype));
   kernels::rope_table(stream, turns, Tensor::from(stream, {tokens}, batch.positions), model.inv_freq);
   return {.tokens = Tensor::from(stream, {tokens}, batch.tokens),
           .turns = turns,

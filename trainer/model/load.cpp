@@ -17,8 +17,9 @@ class Loader {
 
   // Matrices are decayed by AdamW, biases and norms are not (as transformers groups them).
   ParameterPtr parameter(const std::string& name, const Shape& shape) {
-    const bool narrow = !options_.trainable && shape.rank() == 2 && weights_.stored_as_bfloat16(name);
-    Tensor value(stream_, shape, narrow ? DType::bfloat16 : options_.dtype);
+    const bool frozen_matrix = !options_.trainable && shape.rank() == 2;
+    const bool narrow = frozen_matrix && (options_.dtype == DType::bfloat16 || weights_.stored_as_bfloat16(name));
+    Tensor value(stream_, shape, narrow ? DType::bfloat16 : wide_of(options_.dtype));
     for_each_piece(name, shape, [&](int64_t first, std::span<const float> values) {
       const int64_t count = int64_t(values.size());
       Tensor piece(stream_, {count}, DType::float32), place = value.flat_range(first, {count});

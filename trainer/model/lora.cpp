@@ -69,7 +69,7 @@ std::vector<Linear*> chosen(Decoder& model, const Pattern& pattern) {
 
 ParameterPtr parameter(Stream& stream, const Decoder& model, const std::string& name, const Shape& shape,
                        std::span<const float> values, bool trainable) {
-  Tensor value(stream, shape, model.dtype);
+  Tensor value(stream, shape, wide_of(model.dtype));  // trained values stay wide
   if (stream.device().type != DeviceType::meta) {
     Tensor single(stream, shape, DType::float32);
     single.write(values);

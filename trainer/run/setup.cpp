@@ -7,8 +7,6 @@ namespace hone::trainer {
 Stream make_stream(const recipes::ModelSection& model) {
   require(model.device != recipes::DeviceChoice::cuda, ExitCode::gpu,
           "model.device: cuda: the training kernels of this version run on the CPU only; use model.device: cpu");
-  require(model.compute != recipes::Compute::bfloat16, ExitCode::usage,
-          "model.compute: bfloat16: the CPU computes in float32 in this version; use model.compute: float32");
   const int all = std::max(1, int(std::thread::hardware_concurrency()));
   return Stream::cpu(model.threads > 0 ? int(model.threads) : all);
 }
@@ -20,7 +18,7 @@ std::unique_ptr<Weights> weights_of(const recipes::Recipe& recipe, const Base& b
 }
 
 LoadOptions load_options(const recipes::Recipe& recipe, bool trainable) {
-  return {.dtype = DType::float32,
+  return {.dtype = recipe.model.compute == recipes::Compute::bfloat16 ? DType::bfloat16 : DType::float32,
           .quantize = !trainable && recipe.model.quantization == recipes::Quantization::nf4,
           .double_quantization = recipe.model.double_quantization,
           .trainable = trainable};

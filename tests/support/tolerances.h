@@ -24,10 +24,9 @@ inline constexpr double kFloat64Model = 1e-7;
 inline constexpr double kLossCurve = 1e-5;
 // A bfloat16 result beside a float64 reference: one rounding of 2^-9 an element, and of each input.
 inline constexpr double kBfloat16 = 1e-2;
-// A whole model in bfloat16 beside the same in float32: logits and losses are some tens of roundings of 2^-9 along the
-// way of each value away. Gradients of the small golden models are further: transformers' own in bfloat16 are up to
-// 9.5 % from those in float64 (torch 2.15, the same measure), and an adapter's pass through one product more.
-inline constexpr double kBfloat16Model = 4e-2, kBfloat16Gradient = 1.5e-1;
+// A golden model in bfloat16 beside the same in float32: roundings of 2^-9 add up, as they do elsewhere. With
+// transformers 5.23 and peft 0.21.2 in bfloat16 the same measure gives up to 5.8 % for logits, 13.5 % for gradients.
+inline constexpr double kBfloat16Model = 8e-2, kBfloat16Gradient = 1.5e-1;
 
 template <class A, class B>
 double relative_error(const std::vector<A>& a, const std::vector<B>& b) {

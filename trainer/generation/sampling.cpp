@@ -38,16 +38,20 @@ Candidates candidates(std::vector<double> logits, const SamplingOptions& options
     std::ranges::nth_element(sorted, last, std::greater());
     std::erase_if(kept.ids, [&, least = *last](int32_t id) { return logits[size_t(id)] < least; });
   }
+  double largest = -INFINITY, all = 0, sum = 0;
+  for (const int32_t id : kept.ids) largest = std::max(largest, logits[size_t(id)]);
+  const auto weight_of = [&](int32_t id) { return std::exp((logits[size_t(id)] - largest) / options.temperature); };
+  for (const int32_t id : kept.ids) all += weight_of(id);
+  // Sorting a whole vocabulary costs more than all else here. min_p drops most of it before; so does top_p: tokens this
+  // unlikely do not reach 1 - top_p all together.
+  const double unlikely = (1 - options.top_p) * all / double(kept.ids.size());
+  std::erase_if(kept.ids, [&](int32_t id) { return weight_of(id) < std::max(options.min_p, unlikely); });
   std::ranges::stable_sort(kept.ids, [&](int32_t a, int32_t b) { return logits[size_t(a)] > logits[size_t(b)]; });
   std::vector<double>& weights = kept.probabilities;
-  for (const int32_t id : kept.ids)
-    weights.push_back(std::exp((logits[size_t(id)] - logits[size_t(kept.ids[0])]) / options.temperature));
-  const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
-  double sum = 0;
+  for (const int32_t id : kept.ids) weights.push_back(weight_of(id));
   size_t count = 0;
   while (count < weights.size() && (count == 0 || options.top_p >= 1 || sum < options.top_p * all))
     sum += weights[count++];
-  while (count > 1 && weights[count - 1] < options.min_p) sum -= weights[--count];  // the likeliest weighs 1
   kept.ids.resize(count), weights.resize(count);
   for (double& weight : weights) weight /= sum;
   return kept;

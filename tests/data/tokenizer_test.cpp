@@ -240,14 +240,33 @@ TEST(Tokenizer, StopsExpressionsThatNeverEnd) {
 
 TEST(Tokenizer, RefusesTextThatIsNotUtf8) {
   const Tokenizer tokenizer = Tokenizer::load(golden("tokenizers/small/byte_level.json"));
-  for (const char* bad : {"\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
-    try {
-      tokenizer.encode(bad);
-      ADD_FAILURE();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ExitCode::input);
+  for (const std::string bad : {"\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    for (size_t place = 0; place < 18; ++place) {  // ASCII is skipped eight bytes at a time
+      try {
+        tokenizer.encode(std::string(place, 'a') + bad + std::string(17 - place, 'b'));
+        ADD_FAILURE() << place;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::input);
+      }
     }
   }
+}
+
+// With ignore_merges a whole piece may be a token that no merge makes; within a longer piece it is not. Ids from
+// tokenizers 0.23.3.
+TEST(Tokenizer, WholePiecesAreNotTakenForPartsOfPieces) {
+  const TemporaryFolder folder;
+  Json file = tiny();
+  file["pre_tokenizer"] = {{"type", "WhitespaceSplit"}};
+  file["model"]["ignore_merges"] = true;
+  file["model"]["vocab"] = {{"a", 0}, {"b", 1}, {"ab", 2}, {"ba", 3}, {"aba", 4}, {"z", 5}};
+  file["model"]["merges"] = {"a b", "b a"};
+  const fs::path path = folder.write("tokenizer.json", file.dump());
+  std::vector<int32_t> expected(40, 5);
+  expected.insert(expected.end(), {2, 0, 4});
+  EXPECT_EQ(Tokenizer::load(path).encode(std::string(40, 'z') + "aba aba"), expected);
+  expected.insert(expected.begin(), 4);
+  EXPECT_EQ(Tokenizer::load(path).encode("aba " + std::string(40, 'z') + "aba aba"), expected);
 }
 
 TEST(Tokenizer, UnknownIdsDecodeToNothing) {

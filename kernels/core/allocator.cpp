@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <optional>
 
+#include "kernels/core/arena.h"
 #include "kernels/host/error.h"
+#include "kernels/host/memory.h"
 #include "kernels/host/text.h"
 
 namespace hone {
@@ -24,20 +27,35 @@ void Allocator::free(void* memory, size_t bytes) noexcept {
 }
 
 namespace {
-struct HostAllocator final : Allocator {
+class HostAllocator final : public Allocator {
+ public:
   void* take(size_t bytes) override {
-    void* const memory = ::operator new(bytes, std::align_val_t(kAlignment), std::nothrow);
+    void* memory = nullptr;
+    if (bytes < kLarge) {
+      memory = ::operator new(bytes, std::align_val_t(kAlignment), std::nothrow);
+    } else {
+      if (!arena_) arena_.emplace(total_memory());
+      memory = arena_->take(bytes);
+      usage_.pages = arena_->used_once();
+    }
     require(memory != nullptr, ExitCode::memory, "[memory] the host has no ", bytes_text(bytes), " left (",
             bytes_text(usage().live), " are in use here); use a shorter data.max_length or training.recompute: full");
     return memory;
   }
-  void give(void* memory, size_t) noexcept override { ::operator delete(memory, std::align_val_t(kAlignment)); }
+  void give(void* memory, size_t bytes) noexcept override {
+    if (bytes < kLarge) return ::operator delete(memory, std::align_val_t(kAlignment));
+    arena_->give(memory, bytes);
+  }
   void to_device(void* device, const void* host, size_t bytes) override {
     if (bytes > 0) std::memcpy(device, host, bytes);
   }
   void to_host(void* host, const void* device, size_t bytes) override {
     if (bytes > 0) std::memcpy(host, device, bytes);
   }
+
+ private:
+  static constexpr size_t kLarge = size_t(64) << 10;  // smaller ones are the C++ library's business
+  std::optional<Arena> arena_;
 };
 struct NoAllocator final : Allocator {
   void* take(size_t) override { return nullptr; }

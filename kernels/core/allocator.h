@@ -7,6 +7,7 @@ namespace hone {
 
 struct Usage {
   size_t live = 0, peak = 0, allocations = 0;  // bytes, bytes, calls
+  size_t pages = 0;                            // bytes of host pages ever used for large blocks; not counted elsewhere
 };
 
 class Allocator {
@@ -31,7 +32,6 @@ class Allocator {
   virtual void* take(size_t bytes) = 0;
   virtual void give(void* memory, size_t bytes) noexcept = 0;
 
- private:
   Usage usage_;
 };
 

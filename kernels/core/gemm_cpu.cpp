@@ -1,4 +1,3 @@
-#include <cstdlib>
 #include "kernels/core/gemm.h"
 #include "kernels/core/gemm_tile.h"
 

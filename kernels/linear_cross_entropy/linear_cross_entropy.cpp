@@ -10,7 +10,7 @@ namespace hone::kernels {
 namespace cpu {
 void gather_rows(Stream&, Tensor& y, const Tensor& x, const Tensor& rows);
 void scatter_rows(Stream&, Tensor& y, const Tensor& x, const Tensor& rows);
-void softmax_loss(Stream&, Tensor& losses, Tensor& log_sum_exp, const Tensor& logits, const Tensor& labels);
+void softmax_loss(Stream&, Tensor& losses, Tensor& log_sum_exp, Tensor* dlogits, Tensor& logits, const Tensor& labels);
 void softmax_gradient(Stream&, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp, const Tensor& labels);
 void sum_in_order(Stream&, Tensor& total, const Tensor& values);
 }  // namespace cpu
@@ -74,10 +74,9 @@ void linear_cross_entropy(Stream& stream, Tensor& losses, Tensor& log_sum_exp, T
   if (dh) fill(stream, *dh, 0);
   for_each_chunk(stream, h, weight, targets, chunk, dh != nullptr, [&](int64_t begin, int64_t n, Chunk& part) {
     Tensor loss = losses.flat_range(begin, {n}), lse = log_sum_exp.flat_range(begin, {n});
-    run_on<&cpu::softmax_loss, &cuda::softmax_loss>(stream, loss, lse, part.logits, part.labels);
-    if (!dh) return;
-    run_on<&cpu::softmax_gradient, &cuda::softmax_gradient>(stream, part.dlogits, part.logits, lse, part.labels);
-    hidden_gradient(stream, *dh, part, weight);
+    run_on<&cpu::softmax_loss, &cuda::softmax_loss>(stream, loss, lse, dh ? &part.dlogits : nullptr, part.logits,
+                                                    part.labels);
+    if (dh) hidden_gradient(stream, *dh, part, weight);
   });
 }
 

@@ -27,18 +27,47 @@ void scatter_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows
   });
 }
 
-void softmax_loss(Stream& stream, Tensor& losses, Tensor& log_sum_exp, const Tensor& logits, const Tensor& labels) {
-  visit_float(logits.dtype(), [&]<class T>() {
-    const Rows<const T> rows = logits.as_rows<T>();
-    T *const lse = log_sum_exp.data<T>(), *const loss = losses.data<T>();
+namespace {
+// to[i] = from[i] * factor, where the two may be the same memory: said apart, because compilers vectorise only what
+// they can tell apart.
+template <class T>
+void scaled(T* to, Wide<T>* from, Wide<T> factor, int64_t n) {
+  if constexpr (std::is_same_v<T, Wide<T>>) {
+    if (to == from) {
+      for (int64_t i = 0; i < n; ++i) to[i] *= factor;
+      return;
+    }
+  }
+  for (int64_t i = 0; i < n; ++i) to[i] = T(from[i] * factor);
+}
+}  // namespace
+
+// A row at a time, which stays in the cache between its passes: the largest, the weights and their sum, the gradient.
+void softmax_loss(Stream& stream, Tensor& losses, Tensor& log_sum_exp, Tensor* dlogits, Tensor& logits,
+                  const Tensor& labels) {
+  visit_stored(dlogits ? dlogits->dtype() : logits.dtype(), [&]<class T>() {
+    using Sum = Wide<T>;
+    const Rows<Sum> rows = logits.as_rows<Sum>();
+    const Rows<T> to = dlogits ? dlogits->as_rows<T>() : Rows<T>{};
+    Sum *const lse = log_sum_exp.data<Sum>(), *const loss = losses.data<Sum>();
     const int32_t* const label = labels.data<int32_t>();
     stream.parallel(rows.count, 4, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        const T* const z = rows[r];
-        const T best = largest_of(rows.width, z[0], [&](int64_t i) { return z[i]; });
-        const double sum = sum_of<double>(rows.width, [&](int64_t i) { return exp_of(z[i] - best); });
-        lse[r] = best + T(std::log(sum));
-        loss[r] = lse[r] - z[label[r]];
+        Sum* const z = rows[r];
+        const Sum of_label = z[label[r]], best = largest_of(rows.width, z[0], [&](int64_t i) { return z[i]; });
+        double sum = 0;
+        if (dlogits) {
+          for (int64_t i = 0; i < rows.width; ++i) z[i] = exp_of(z[i] - best);
+          sum = sum_of<double>(rows.width, [&](int64_t i) { return z[i]; });
+        } else {
+          sum = sum_of<double>(rows.width, [&](int64_t i) { return exp_of(z[i] - best); });
+        }
+        lse[r] = best + Sum(std::log(sum));
+        loss[r] = lse[r] - of_label;
+        if (!dlogits) continue;
+        const Sum inverse = Sum(1 / sum), gradient = z[label[r]] * inverse - Sum(1);
+        scaled(to[r], z, inverse, rows.width);
+        to[r][label[r]] = T(gradient);
       }
     });
   });

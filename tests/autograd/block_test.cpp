@@ -248,6 +248,20 @@ TEST(Block, MetaCountsWhatTheCpuTakes) {
         }
 }
 
+// Nothing but the first step makes the system find pages.
+TEST(Block, StepsReuseTheMemoryOfTheFirst) {
+  for (const Recompute how : kPolicies) {
+    Stream stream = Stream::cpu(2);
+    Model model(stream, {.base = Base::nf4, .how = how, .chunk = 256}, {0, 2000, 4096}, DType::float32);
+    model.step();
+    const Usage first = stream.allocator()->usage();
+    EXPECT_GT(first.pages, 0u);
+    EXPECT_LT(double(first.pages), 1.1 * double(first.peak)) << "policy " << int(how);
+    for (int i = 0; i < 3; ++i) model.step();
+    EXPECT_EQ(stream.allocator()->usage().pages, first.pages) << "policy " << int(how);
+  }
+}
+
 // Rule 6: a pack's gradients are the sums of its documents' alone, and so is its loss (rule 4: summed, not averaged).
 TEST(Block, APackIsTheSumOfItsDocuments) {
   Stream stream = Stream::cpu();

@@ -1,6 +1,6 @@
 // Times every CPU op at the shapes of one small training step: 512 tokens, width 512, MLP 1408, 8 heads of 64 over 4 of
 // keys, 32,000 tokens of vocabulary, LoRA rank 16. Prints the best of several runs.
-//   cmake --build --preset cpu --target hone_bench && build/cpu/hone_bench [threads [substring of a name]]
+//   cmake --build --preset cpu --target hone_bench && build/cpu/hone_bench [threads [substring of a name [bfloat16]]]
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -31,15 +31,13 @@ constexpr int64_t kTokens = 512, kWidth = 512, kMlp = 1408, kHeads = 8, kKvHeads
 
 class Bench {
  public:
-  Bench(int threads, std::string only) : stream_(Stream::cpu(threads)), only_(std::move(only)) {}
+  Bench(int threads, std::string only, DType dtype)
+      : stream_(Stream::cpu(threads)), only_(std::move(only)), dtype_(dtype) {}
 
   Stream& stream() { return stream_; }
-  Tensor made(Shape shape, double scale = 1) {
-    std::vector<float> values(size_t(shape.elements()));
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] = float(scale * (random_block({}, uint32_t(i))[0] / 2147483648.0 - 1));
-    return Tensor::from(stream_, shape, values);
-  }
+  // What lies between ops; `wide`, what is kept beside it: statistics, norms' weights, moments.
+  Tensor made(Shape shape, double scale = 1) { return drawn(shape, scale, dtype_); }
+  Tensor wide(Shape shape, double scale = 1) { return drawn(shape, scale, wide_of(dtype_)); }
   void operator()(const std::string& name, double flops, const std::function<void()>& run) {
     if (name.find(only_) == std::string::npos) return;
     double best = std::numeric_limits<double>::infinity(), spent = 0;
@@ -55,8 +53,20 @@ class Bench {
   }
 
  private:
+  Tensor drawn(const Shape& shape, double scale, DType dtype) {
+    std::vector<float> values(size_t(shape.elements()));
+    uint32_t state = 1;
+    for (float& value : values)
+      state = state * 1664525u + 1013904223u, value = float(scale * (double(state) / 2147483648.0 - 1));
+    const Tensor from = Tensor::from(stream_, shape, values);
+    if (dtype == DType::float32) return from;
+    Tensor to(stream_, shape, dtype);
+    kernels::convert(stream_, to, from);
+    return to;
+  }
   Stream stream_;
   std::string only_;
+  DType dtype_;
 };
 
 void products(Bench& bench) {
@@ -96,7 +106,7 @@ void attention(Bench& bench) {
   Stream& stream = bench.stream();
   const kernels::AttentionShape shape{kHeads, kKvHeads, kHeadDim};
   const Tensor q = bench.made({kTokens, kHeads * kHeadDim}), k = bench.made({kTokens, kKvHeads * kHeadDim});
-  Tensor o = bench.made(q.shape()), lse = bench.made({kTokens, kHeads}), dq = bench.made(q.shape()),
+  Tensor o = bench.made(q.shape()), lse = bench.wide({kTokens, kHeads}), dq = bench.made(q.shape()),
          dk = bench.made(k.shape()), dv = bench.made(k.shape());
   const DocumentOffsets documents{std::make_shared<const std::vector<int32_t>>(std::vector<int32_t>{0, kTokens})};
   const double product = 2.0 * kTokens * kTokens / 2 * kHeadDim * kHeads;
@@ -111,10 +121,10 @@ void attention(Bench& bench) {
 
 void rows(Bench& bench) {
   Stream& stream = bench.stream();
-  const Tensor x = bench.made({kTokens, kWidth}), weight = bench.made({kWidth}), gate = bench.made({kTokens, kMlp}, 4),
+  const Tensor x = bench.made({kTokens, kWidth}), weight = bench.wide({kWidth}), gate = bench.made({kTokens, kMlp}, 4),
                up = bench.made({kTokens, kMlp});
-  Tensor y = bench.made(x.shape()), sum = bench.made(x.shape()), inverse = bench.made({kTokens}),
-         dweight = bench.made({kWidth}), h = bench.made(gate.shape()), dgate = bench.made(gate.shape()),
+  Tensor y = bench.made(x.shape()), sum = bench.made(x.shape()), inverse = bench.wide({kTokens}),
+         dweight = bench.wide({kWidth}), h = bench.made(gate.shape()), dgate = bench.made(gate.shape()),
          dup = bench.made(gate.shape());
   bench("rms_norm", 0, [&] { kernels::rms_norm(stream, y, inverse, x, weight, 1e-5); });
   bench("residual_rms_norm", 0, [&] { kernels::residual_rms_norm(stream, sum, y, inverse, x, x, weight, 1e-5); });
@@ -130,7 +140,7 @@ void rows(Bench& bench) {
   bench("dropout, 1408 wide", 0, [&] { kernels::dropout(stream, h, gate, 0.05, {.seed = 1}); });
   bench("add", 0, [&] { kernels::add(stream, y, x, sum); });
   bench("add, in place", 0, [&] { kernels::add(stream, y, y, sum); });
-  Tensor turns = bench.made({kTokens, kHeadDim});
+  Tensor turns = bench.wide({kTokens, kHeadDim});
   std::vector<int32_t> positions(kTokens);
   for (int32_t t = 0; t < kTokens; ++t) positions[size_t(t)] = t;
   const Tensor at = Tensor::from(stream, {kTokens}, positions),
@@ -145,8 +155,8 @@ void ends(Bench& bench) {
   for (int32_t t = 0; t < kTokens; ++t) ids[size_t(t)] = t * 7919 % kVocabulary, all[size_t(t)] = t;
   const Tensor tokens = Tensor::from(stream, {kTokens}, ids), h = bench.made({kTokens, kWidth}),
                table = bench.made({kVocabulary, kWidth}, 0.05);
-  Tensor y = bench.made(h.shape()), dtable = bench.made(table.shape()), losses = bench.made({kTokens}),
-         lse = bench.made({kTokens});
+  Tensor y = bench.made(h.shape()), dtable = bench.wide(table.shape()), losses = bench.wide({kTokens}),
+         lse = bench.wide({kTokens});
   bench("embedding", 0, [&] { kernels::embedding(stream, y, tokens, table); });
   bench("embedding_backward", 0, [&] { kernels::embedding_backward(stream, dtable, h, tokens); });
   const Targets targets{Tensor::from(stream, {kTokens}, all), tokens, kTokens};
@@ -155,10 +165,10 @@ void ends(Bench& bench) {
         [&] { kernels::linear_cross_entropy(stream, losses, lse, nullptr, h, table, targets, 256); });
   bench("linear_cross_entropy with dh", 2 * product,
         [&] { kernels::linear_cross_entropy(stream, losses, lse, &y, h, table, targets, 256); });
-  Tensor values = bench.made({kTrainable}, 0.1), first = bench.made({kTrainable}, 0.1),
-         second = bench.made({kTrainable}), totals = Tensor::from<double>(stream, {kernels::kTotals}, {1, 100, 1}),
+  Tensor values = bench.wide({kTrainable}, 0.1), first = bench.wide({kTrainable}, 0.1),
+         second = bench.wide({kTrainable}), totals = Tensor::from<double>(stream, {kernels::kTotals}, {1, 100, 1}),
          steps = Tensor::from<double>(stream, {1}, {0});
-  const Tensor gradients = bench.made({kTrainable}, 0.1);
+  const Tensor gradients = bench.wide({kTrainable}, 0.1);
   kernels::fill(stream, second, 0.01);
   bench("gradient_squares, 2^20", 0, [&] { kernels::gradient_squares(stream, totals, gradients); });
   bench("adamw, 2^20", 0, [&] {
@@ -170,7 +180,7 @@ void ends(Bench& bench) {
 void quantised(Bench& bench) {
   Stream& stream = bench.stream();
   const Shape shape{kMlp, kWidth};
-  const Tensor weight = bench.made({shape.elements()}, 0.05), x = bench.made({kTokens, kWidth});
+  const Tensor weight = bench.wide({shape.elements()}, 0.05), x = bench.made({kTokens, kWidth});
   QuantizedTensor q = kernels::nf4_empty(stream, shape);
   bench("nf4_quantize, 1408 x 512", 0, [&] { kernels::nf4_quantize(stream, q, 0, weight); });
   const QuantizedTensor nested = kernels::nf4_nest_scales(stream, q);
@@ -186,7 +196,8 @@ void quantised(Bench& bench) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Bench bench(argc > 1 ? std::atoi(argv[1]) : 2, argc > 2 ? argv[2] : "");
+  Bench bench(argc > 1 ? std::atoi(argv[1]) : 2, argc > 2 ? argv[2] : "",
+              argc > 3 && std::string(argv[3]) == "bfloat16" ? DType::bfloat16 : DType::float32);
   products(bench);
   attention(bench);
   rows(bench);

@@ -1,5 +1,6 @@
 #include "trainer/train_loop.h"
 
+#include "kernels/host/clock.h"
 #include "trainer/model/batch.h"
 
 namespace hone::trainer {
@@ -24,7 +25,10 @@ StepReport TrainLoop::step() {
   totals_.clear(stream_);
   uint32_t micro = 0;
   int64_t tokens = 0;
-  for (const data::Batch& host : batches_(step_)) {
+  const Stopwatch waiting;
+  const std::vector<data::Batch> micro_batches = batches_(step_);
+  const double waited = waiting.seconds();
+  for (const data::Batch& host : micro_batches) {
     const DeviceBatch batch = upload(stream_, model_, host);
     Tape tape(stream_, {options_.seed, uint32_t(step_), micro++});
     const Var loss = objective_.summed_loss(tape, model_, batch, plan_.recompute);
@@ -38,9 +42,14 @@ StepReport TrainLoop::step() {
   optimizer_.step(stream_, parameters_, rate, totals_);
   parameters_.clear_gradients(stream_);
   const Totals::Read sums = totals_.read();
-  return {
-      ++step_,    sums.loss_sum / std::max(1.0, sums.targets), sums.gradient_norm, rate, tokens, int64_t(sums.targets),
-      sums.finite};
+  return {.step = ++step_,
+          .loss = sums.loss_sum / std::max(1.0, sums.targets),
+          .gradient_norm = sums.gradient_norm,
+          .learning_rate = rate,
+          .tokens = tokens,
+          .targets = int64_t(sums.targets),
+          .finite = sums.finite,
+          .data_seconds = waited};
 }
 
 }  // namespace hone::trainer

@@ -26,6 +26,7 @@ struct StepReport {
   double learning_rate;
   int64_t tokens, targets;  // no padding among them
   bool finite;              // false: loss or gradient were not, and no parameter moved
+  double data_seconds;      // of the step, waited for its batches
 };
 
 class TrainLoop {

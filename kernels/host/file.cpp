@@ -13,6 +13,7 @@
 #include <cstring>
 #include <random>
 
+#include "kernels/host/appender.h"
 #include "kernels/host/error.h"
 #include "kernels/host/hash.h"
 #include "kernels/host/text.h"
@@ -220,6 +221,13 @@ void LineAppender::append(std::string_view line) {
   const std::string whole = std::string(line) + "\n";
   write_all(fd_.get(), std::as_bytes(std::span(whole)), path_);
 }
+
+Appender::Appender(const fs::path& path)
+    : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {
+  if (fd_.get() < 0) cannot("open", path);
+}
+
+void Appender::append(std::string_view bytes) { write_all(fd_.get(), std::as_bytes(std::span(bytes)), path_); }
 
 FolderLock::FolderLock(const fs::path& folder)
     : fd_(::open((folder / "run.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {

@@ -15,6 +15,18 @@ std::shared_ptr<RecipeArguments> add_recipe_arguments(CLI::App& verb) {
   return arguments;
 }
 
+std::string RecipeArguments::as_typed() const {
+  const auto word = [](const std::string& text) {
+    const bool plain = text.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;#~!") == std::string::npos;
+    std::string quoted = "'";
+    for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+    return plain ? text : quoted + "'";
+  };
+  std::string words = word(file);
+  for (const std::string& each : overrides) words += " --set " + word(each);
+  return words;
+}
+
 void add_validate(CLI::App& app, Exit&) {
   CLI::App* verb = app.add_subcommand("validate", "check a recipe and that its files are there; start nothing");
   const auto arguments = add_recipe_arguments(*verb);

@@ -24,10 +24,11 @@ struct Exit {
 };
 
 using AddVerb = void(CLI::App& app, Exit& exit);
-AddVerb add_validate, add_train, add_eval, add_generate, add_chat, add_merge, add_export, add_recipe, add_tokenize;
+AddVerb add_validate, add_train, add_eval, add_generate, add_chat, add_merge, add_report, add_export, add_recipe,
+    add_tokenize, add_completion, add_man;
 // In the order of a night, then the rest: so `hone` alone prints them.
-inline constexpr std::array kVerbs{&add_validate, &add_train,  &add_eval,   &add_generate, &add_chat,
-                                   &add_merge,    &add_export, &add_recipe, &add_tokenize};
+inline constexpr std::array kVerbs{&add_validate, &add_train,  &add_eval,   &add_generate, &add_chat,       &add_merge,
+                                   &add_report,   &add_export, &add_recipe, &add_tokenize, &add_completion, &add_man};
 
 // RECIPE [--set key=value]…
 struct RecipeArguments {
@@ -36,6 +37,8 @@ struct RecipeArguments {
   recipes::Recipe read(recipes::Needs needs = recipes::Needs::all) const {
     return recipes::read_recipe(file, overrides, needs);
   }
+  // "support.yaml --set training.seed=3", as a shell takes it.
+  std::string as_typed() const;
 };
 std::shared_ptr<RecipeArguments> add_recipe_arguments(CLI::App& verb);
 

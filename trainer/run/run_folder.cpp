@@ -35,6 +35,7 @@ bool RunFolder::holds_a_run() const { return fs::exists(metrics()) || fs::exists
 
 void RunFolder::keep_lines_until(int64_t step) const {
   keep_lines(metrics(), step);
+  keep_lines(evaluation(), step);
   keep_lines(samples(), step);
 }
 

@@ -1,5 +1,6 @@
 // The folder of a run: what is where, who holds it, what a resumed run keeps.
-//   recipe.yaml receipt.json metrics.jsonl samples.jsonl summary.json checkpoints/step-NNNNNN/ adapter/ or model/
+//   recipe.yaml receipt.json plan.json metrics.jsonl evaluation.jsonl samples.jsonl events.jsonl tensorboard/
+//   checkpoints/step-NNNNNN/ adapter/ or model/ summary.json provenance.json report.html
 #pragma once
 #include <string>
 
@@ -17,13 +18,18 @@ class RunFolder {
   fs::path receipt() const { return path_ / "receipt.json"; }
   fs::path metrics() const { return path_ / "metrics.jsonl"; }
   fs::path samples() const { return path_ / "samples.jsonl"; }
+  fs::path evaluation() const { return path_ / "evaluation.jsonl"; }
+  fs::path events() const { return path_ / "events.jsonl"; }
+  fs::path tensorboard() const { return path_ / "tensorboard"; }
+  fs::path provenance() const { return path_ / "provenance.json"; }
+  fs::path report() const { return path_ / "report.html"; }
   fs::path summary() const { return path_ / "summary.json"; }
   fs::path checkpoints() const { return path_ / "checkpoints"; }
   fs::path adapter() const { return path_ / "adapter"; }
   fs::path model() const { return path_ / "model"; }
 
   bool holds_a_run() const;
-  // Drops the lines of metrics.jsonl and samples.jsonl after `step`: a resumed run writes them again.
+  // Drops the lines of metrics.jsonl, evaluation.jsonl and samples.jsonl after `step`: a resumed run writes them again.
   void keep_lines_until(int64_t step) const;
 
  private:

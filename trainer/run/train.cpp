@@ -4,14 +4,15 @@
 #include <optional>
 
 #include "data/batches/batches.h"
+#include "kernels/host/hash.h"
 #include "kernels/host/memory.h"
 #include "kernels/host/text.h"
 #include "trainer/evaluation/evaluate.h"
 #include "trainer/plan/planner.h"
-#include "trainer/report/progress.h"
 #include "trainer/run/corpus.h"
 #include "trainer/run/export.h"
 #include "trainer/run/run_folder.h"
+#include "trainer/run/run_log.h"
 #include "trainer/run/setup.h"
 #include "trainer/run/state.h"
 
@@ -43,7 +44,7 @@ class Run {
         stream_(make_stream(recipe.model)),
         base_(recipe.model.path),
         tokenizer_(find_tokenizer(recipe.model.path)),
-        progress_(screen, 0, command.terminal) {
+        log_(folder_, screen, command.screen) {
     require(command.resume || !folder_.holds_a_run(), ExitCode::usage, folder_.path().string(),
             ": already holds a run. Go on with: hone train ", command.recipe_name,
             " --resume   (or choose another output.dir)");
@@ -63,8 +64,17 @@ class Run {
     return ExitCode::done;
   }
 
+  // A run that had begun is not forgotten: the report says why it ended.
+  void failed(const Error& error) {
+    if (!begun_) return;
+    log_.close();
+    log_.event("failed", loop_->steps_done(), error.what());
+    log_.report();
+  }
+
  private:
-  void say(const std::string& line) { progress_.say(line); }
+  void say(const std::string& line) { log_.say(line); }
+  void note(const std::string& text) { log_.incident(loop_ ? loop_->steps_done() : 0, text); }
 
   void read_data() {
     corpus_ = read_corpus(recipe_, base_, tokenizer_);
@@ -127,6 +137,7 @@ class Run {
                                                                                 : Recompute::none);
     }
     const Usage usage = predict(*shape_, *weights_, plan_);
+    planned_bytes_ = usage.peak;
     say(joined("memory   planned peak ", bytes_text(usage.peak), "   weights and adapter ", bytes_text(weights_bytes_),
                "   ", available > 0 ? bytes_text(available) + " free" : ""));
     require(available == 0 || usage.peak <= budget, ExitCode::memory, "the run needs ", bytes_text(usage.peak), ", ",
@@ -153,7 +164,6 @@ class Run {
             .seed = uint64_t(t.seed), .adamw = adamw, .rate = [rate](int64_t step) { return rate_at(rate, step); }},
         plan_);
     store_.emplace(folder_.checkpoints(), recipe_.output.keep, command_.version);
-    progress_.expect(total_steps_);
   }
 
   void start() {
@@ -161,20 +171,28 @@ class Run {
     write_text(folder_.receipt(), corpus_.receipt->json().dump(2) + "\n");
     say(joined("start    ", total_steps_, " steps, ", with_commas(loop_->parameters().values().elements()),
                " trained parameters, ", corpus_.train.size(), " rows a pass"));
-    if (!corpus_.evaluation.empty()) evaluate_now();
+    begin();
+    evaluate_now();
+  }
+
+  void begin() {
+    begun_ = true;
+    log_.begin(loop_->steps_done(), {.steps = total_steps_,
+                                     .planned_bytes = planned_bytes_,
+                                     .save_steps = recipe_.output.save_every.steps,
+                                     .save_seconds = recipe_.output.save_every.seconds});
   }
 
   void resume() {
     const auto found = store_->newest();
     if (!found) {
-      say("note     there is no checkpoint to resume from: starting at step 0");
+      note("there is no checkpoint to resume from: starting at step 0");
       folder_.keep_lines_until(-1);
       return start();
     }
-    for (const std::string& note : found->notes) say("note     " + note);
+    for (const std::string& text : found->notes) note(text);
     const Json& saved = found->state.facts;
-    for (const std::string& note : check_resume(saved.at("settings"), facts_of(recipe_, base_, corpus_)))
-      say("note     " + note);
+    for (const std::string& text : check_resume(saved.at("settings"), facts_of(recipe_, base_, corpus_))) note(text);
     restore(*loop_, found->state);
     tokens_ = saved.at("tokens").get<int64_t>();
     seconds_ = saved.at("seconds").get<double>();
@@ -184,11 +202,11 @@ class Run {
     write_text(folder_.recipe(), recipes::to_yaml(recipe_));
     say(joined("resume   from ", found->folder.filename().string(), ", ", total_steps_ - loop_->steps_done(),
                " steps to go"));
+    begin();
   }
 
   // False when a stop was wanted before the last step.
   bool train_steps() {
-    LineAppender metrics(folder_.metrics());
     while (loop_->steps_done() < total_steps_) {
       const Stopwatch watch;
       const StepReport report = loop_->step();
@@ -199,17 +217,19 @@ class Run {
       tokens_ += report.tokens, seconds_ += record.seconds;
       last_loss_ = report.loss;
       if (!first_loss_) first_loss_ = report.loss;
-      metrics.append(metrics_line(record));
-      progress_.step(record);
+      log_.step(record);
       const bool last = report.step == total_steps_;
       if (!last && recipe_.training.eval_steps > 0 && report.step % recipe_.training.eval_steps == 0) evaluate_now();
       if (command_.stop_wanted() && !last) {
-        say("stopping after this step …");
-        save(true);
-        say(joined("Go on with: hone train ", command_.recipe_name, " --resume"));
+        log_.close();
+        log_.tell(joined("stopping after this step … ", save(true), ".  Go on with: hone train ", command_.recipe_name,
+                         " --resume"));
+        log_.event("stop", report.step);
+        log_.report();
         return false;
       }
-      if (save_is_due(report.step) && !last) save(false);
+      if (save_is_due(report.step) && !last)
+        if (const std::string saved = save(false); !saved.empty()) say(saved);
     }
     return true;
   }
@@ -219,9 +239,9 @@ class Run {
     return every.steps > 0 ? step % every.steps == 0 : every.seconds > 0 && since_save_.seconds() >= every.seconds;
   }
 
-  // A failed save leaves the previous checkpoints whole; the run goes on unless it must not or cannot save again and
-  // again.
-  void save(bool must) {
+  // "checkpoint step-000129 written (1.2 s)". A failed save leaves the previous checkpoints whole; the run goes on
+  // unless it must not or cannot save again and again.
+  std::string save(bool must) {
     const Stopwatch watch;
     Json facts{{"settings", facts_of(recipe_, base_, corpus_)},
                {"tokens", tokens_},
@@ -229,16 +249,17 @@ class Run {
                {"version", command_.version}};
     if (first_loss_) facts["first_loss"] = *first_loss_;
     if (first_evaluation_) facts["first_evaluation"] = *first_evaluation_;
-    since_save_.restart();
+    since_save_.restart(), log_.saved();
     try {
       store_->save(state_of(*loop_, std::move(facts)));
       failed_saves_ = 0;
       char took[32];
       std::snprintf(took, sizeof took, "%.1f s", watch.seconds());
-      say(joined("checkpoint ", store_->folder_of(loop_->steps_done()).filename().string(), " written (", took, ")"));
+      return joined("checkpoint ", store_->folder_of(loop_->steps_done()).filename().string(), " written (", took, ")");
     } catch (const Error& error) {
       if (must || error.code() != ExitCode::io || ++failed_saves_ >= kMostFailedSaves) throw;
-      say(joined("note     checkpoint not written, the run goes on: ", error.what()));
+      note(joined("checkpoint not written, the run goes on: ", error.what()));
+      return {};
     }
   }
 
@@ -247,36 +268,27 @@ class Run {
       const Evaluation held_out = evaluate(stream_, *model_, corpus_.evaluation);
       last_evaluation_ = held_out.loss;
       if (!first_evaluation_) first_evaluation_ = held_out.loss;
-      char text[96];
-      std::snprintf(text, sizeof text, "evaluation  loss %.4f  perplexity %.3f  (%zu rows)", held_out.loss,
-                    held_out.perplexity, held_out.rows.size());
-      say(text);
+      log_.evaluated(loop_->steps_done(), held_out);
     }
-    if (loop_->steps_done() > 0) show_samples();
+    show_samples();
   }
 
   void show_samples() {
     if (recipe_.training.sample_prompts.empty()) return;
     require(tokenizer_.has_value(), ExitCode::usage,
             "training.sample_prompts: the model directory has no tokenizer.json");
-    LineAppender samples(folder_.samples());
     for (const std::string& prompt : recipe_.training.sample_prompts)
       for (const double temperature : {0.0, 0.8}) {
         const SamplingOptions options{
             .max_new_tokens = 64, .temperature = temperature, .top_p = 0.95, .seed = uint64_t(recipe_.training.seed)};
         const std::vector<int32_t> made = generate(stream_, *model_, prompt_tokens(*tokenizer_, prompt), options);
-        const std::string text = tokenizer_->decode(made, true);
-        samples.append(OrderedJson{
-            {"step", loop_->steps_done()},
-            {"prompt", prompt},
-            {"temperature", temperature},
-            {"text", text}}.dump());
-        if (temperature == 0) say(joined("sample   ", prompt, " → ", text));
+        log_.sample(loop_->steps_done(), prompt, temperature, tokenizer_->decode(made, true));
       }
   }
 
   void finish() {
     evaluate_now();
+    log_.close();
     const std::string what = trains_everything(recipe_) ? "model" : "adapter";
     const fs::path place = folder_.path() / what;
     if (trains_everything(recipe_)) {
@@ -292,19 +304,32 @@ class Run {
     if (last_loss_) summary["last_loss"] = *last_loss_;
     if (first_evaluation_) summary["evaluation_before"] = *first_evaluation_;
     if (last_evaluation_) summary["evaluation_after"] = *last_evaluation_;
+    if (recipe_.training.max_steps == 0) summary["epochs"] = recipe_.training.epochs;
     summary[what] = place.string();
     summary["sha256"] =
         sha256_of_file(place / (trains_everything(recipe_) ? "config.json" : "adapter_model.safetensors"));
     summary["base_fingerprint"] = base_.directory.fingerprint();
     summary["version"] = command_.version;
     write_text(folder_.summary(), summary.dump(2) + "\n");
-    say(joined("done     ", total_steps_, " steps, ", with_commas(tokens_), " tokens, ", duration_text(seconds_)));
-    say(joined(what, trains_everything(recipe_) ? "    " : "  ", place.string()));
-    if (trains_everything(recipe_))
-      say(joined("next     hone generate ", place.string(), " --prompt TEXT"));
-    else
-      say(joined("next     hone generate ", command_.recipe_name, " --adapter ", place.string(),
-                 " --prompt TEXT      hone merge ", command_.recipe_name, " --adapter ", place.string(), " --out DIR"));
+    write_text(folder_.provenance(), provenance_of(place).dump(2) + "\n");
+    log_.event("done", total_steps_);
+    log_.tell(log_.report());
+  }
+
+  // What went in and what came out, by hash.
+  OrderedJson provenance_of(const fs::path& result) const {
+    OrderedJson files = OrderedJson::object();
+    for (const fs::path& file : entries_of(result))
+      if (fs::is_regular_file(file)) files[file.filename().string()] = sha256_of_file(file);
+    OrderedJson data = OrderedJson::array();
+    for (const recipes::DataFile& file : recipe_.data.train) data.push_back(file.path);
+    const fs::path tokenizer = base_.directory.path() / "tokenizer.json";
+    return {{"hone", command_.version},
+            {"recipe_sha256", sha256_of(recipes::to_yaml(recipe_))},
+            {"base", {{"path", recipe_.model.path}, {"fingerprint", base_.directory.fingerprint()}}},
+            {"tokenizer_sha256", fs::exists(tokenizer) ? sha256_of_file(tokenizer) : "none"},
+            {"data", {{"files", data}, {"hash", corpus_.hash}}},
+            {"result", {{"folder", result.string()}, {"sha256", files}}}};
   }
 
   const recipes::Recipe& recipe_;
@@ -313,7 +338,8 @@ class Run {
   Stream stream_;
   Base base_;
   std::optional<data::Tokenizer> tokenizer_;
-  Progress progress_;
+  RunLog log_;
+  bool begun_ = false;
   Corpus corpus_;
   std::optional<data::Batches> batches_;
   int64_t total_steps_ = 0;
@@ -321,7 +347,7 @@ class Run {
   std::optional<Decoder> model_;
   LoraOptions lora_;
   std::optional<RunShape> shape_;
-  uint64_t weights_bytes_ = 0;
+  uint64_t weights_bytes_ = 0, planned_bytes_ = 0;
   Plan plan_;
   std::optional<TrainLoop> loop_;
   std::optional<checkpoints::StateStore> store_;
@@ -334,7 +360,13 @@ class Run {
 }  // namespace
 
 ExitCode train(const recipes::Recipe& recipe, const TrainCommand& command, std::ostream& screen) {
-  return Run(recipe, command, screen).go();
+  Run run(recipe, command, screen);
+  try {
+    return run.go();
+  } catch (const Error& error) {
+    run.failed(error);
+    throw;
+  }
 }
 
 }  // namespace hone::trainer

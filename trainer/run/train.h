@@ -5,12 +5,13 @@
 
 #include "kernels/host/error.h"
 #include "recipes/recipe.h"
+#include "trainer/report/progress.h"
 
 namespace hone::trainer {
 
 struct TrainCommand {
   bool resume = false;
-  bool terminal = false;               // the screen is one: a line for every step
+  Screen screen;                       // where its lines go
   std::string recipe_name = "RECIPE";  // as typed, for the command that goes on
   std::string version;
   std::function<bool()> stop_wanted = [] { return false; };  // asked after each step

@@ -1,0 +1,11 @@
+// What the program's surroundings say about where its lines go. The only place that reads environment variables:
+// TERM, NO_COLOR, COLUMNS, LC_ALL, LC_CTYPE, LANG.
+#pragma once
+#include "trainer/report/progress.h"
+
+namespace hone::tools {
+
+// Of standard output. A terminal without cursor movement (TERM=dumb or none) is treated as a file.
+trainer::Screen standard_output(bool quiet = false);
+
+}  // namespace hone::tools

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/attention/scratch.h"
 #include "kernels/core/check.h"
 #include "kernels/core/dispatch.h"
 
@@ -10,8 +11,9 @@ namespace hone::kernels {
 namespace cpu {
 void attention(Stream&, Tensor&, Tensor&, const Tensor&, const Tensor&, const Tensor&, const DocumentOffsets&,
                const AttentionShape&);
-void attention_backward(Stream&, Tensor&, Tensor&, Tensor&, Tensor& delta, const Tensor&, const Tensor&, const Tensor&,
-                        const Tensor&, const Tensor&, const Tensor&, const DocumentOffsets&, const AttentionShape&);
+void attention_backward(Stream&, Tensor&, Tensor&, Tensor&, AttentionScratch&, const Tensor&, const Tensor&,
+                        const Tensor&, const Tensor&, const Tensor&, const Tensor&, const DocumentOffsets&,
+                        const AttentionShape&);
 }  // namespace cpu
 namespace cuda {
 decltype(cpu::attention) attention;
@@ -33,6 +35,15 @@ void check_arguments(const Check& check, const Tensor& q, const Tensor& k, const
                  documents.host->back() == tokens && std::is_sorted(documents.host->begin(), documents.host->end()),
              "documents must rise from 0 to ", tokens);
 }
+
+// Are there so many heads of documents that they alone keep threads busy? By shape, so that the bits do not depend on
+// how many threads there are. (In bfloat16 the fifth product, of a transposed matrix, costs what two others save.)
+bool enough_heads(const DocumentOffsets& documents, const AttentionShape& shape) {
+  constexpr int64_t kEnough = 8;
+  int64_t count = 0;
+  for (size_t d = 0; d + 1 < documents.host->size(); ++d) count += (*documents.host)[d] < (*documents.host)[d + 1];
+  return count * shape.heads >= kEnough;
+}
 }  // namespace
 
 void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -51,9 +62,15 @@ void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, cons
   check("dq", dq, q.shape(), q.dtype());
   check("dk", dk, k.shape(), q.dtype());
   check("dv", dv, v.shape(), q.dtype());
-  Tensor delta(stream, log_sum_exp.shape(), log_sum_exp.dtype());  // sum over head_dim of dout * o
-  run_on<&cpu::attention_backward, &cuda::attention_backward>(stream, dq, dk, dv, delta, dout, q, k, v, o, log_sum_exp,
-                                                              documents, shape);
+  AttentionScratch scratch{.delta = Tensor(stream, log_sum_exp.shape(), log_sum_exp.dtype()),
+                           .by_heads = stream.target() == DeviceType::cpu && q.dtype() != DType::bfloat16 &&
+                                       enough_heads(documents, shape),
+                           .dk = {},
+                           .dv = {}};
+  if (scratch.by_heads && shape.heads > shape.kv_heads)
+    for (Tensor* part : {&scratch.dk, &scratch.dv}) *part = Tensor(stream, q.shape(), q.dtype());
+  run_on<&cpu::attention_backward, &cuda::attention_backward>(stream, dq, dk, dv, scratch, dout, q, k, v, o,
+                                                              log_sum_exp, documents, shape);
 }
 
 }  // namespace hone::kernels

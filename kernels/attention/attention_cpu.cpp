@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "kernels/attention/scratch.h"
 #include "kernels/attention/tile_cpu.h"
 
 namespace hone::kernels::cpu {
@@ -147,28 +150,38 @@ template <class T>
     ds[c] = scale * p[c] * (ds[c] - delta(c));
   }
 }
-}  // namespace
 
-// Two passes, each owning what it writes: no atomics, a fixed order.
-void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, Tensor& delta, const Tensor& dout,
-                        const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& log_sum_exp,
-                        const DocumentOffsets& documents, const AttentionShape& shape) {
-  visit_stored(q.dtype(), [&]<class T>() {
-    using Sum = Wide<T>;
-    const int64_t d = shape.head_dim, group = shape.heads / shape.kv_heads;
-    const Sum scale = Sum(1 / std::sqrt(double(d)));
-    const std::vector<Block> blocks = blocks_of(*documents.host);
-    const auto of_head = [&](const Tensor& x, int64_t head) { return Head<const T>{x.as_rows<T>(), head * d}; };
-    const Rows<const Sum> lse = log_sum_exp.as_rows<Sum>();
-    const Rows<Sum> deltas = delta.as_rows<Sum>();
+template <class T>
+struct Gradients {
+  using Sum = Wide<T>;
+  Stream& stream;
+  Tensor &dq, &dk, &dv;
+  AttentionScratch& scratch;
+  const Tensor &dout, &q, &k, &v, &o, &log_sum_exp;
+  const std::vector<int32_t>& starts;
+  AttentionShape shape;
+
+  const int64_t d = shape.head_dim, group = shape.heads / shape.kv_heads;
+  const Sum scale = Sum(1 / std::sqrt(double(shape.head_dim)));
+  const Rows<const Sum> lse = log_sum_exp.as_rows<Sum>();
+  const Rows<Sum> deltas = scratch.delta.as_rows<Sum>();
+
+  Head<const T> of_head(const Tensor& x, int64_t head) const { return {x.as_rows<T>(), head * d}; }
+  void make_deltas(int64_t begin, int64_t end, int64_t head) const {
+    const Head<const T> g = of_head(dout, head), out = of_head(o, head);
+    for (int64_t i = begin; i < end; ++i)
+      deltas[i][head] = sum_of<Sum>(d, [a = g[i], b = out[i]](int64_t c) { return Sum(a[c]) * Sum(b[c]); });
+  }
+
+  // Two passes over blocks of rows, each owning what it writes: no atomics, a fixed order.
+  void by_blocks() const {
+    const std::vector<Block> blocks = blocks_of(starts);
     // By queries: delta and dq.
     stream.parallel(int64_t(blocks.size()) * shape.heads, 1, [&](int64_t work, int64_t) {
       const Block block = blocks[size_t(work / shape.heads)];
       const int64_t head = work % shape.heads, rows = block.end - block.begin;
-      const Head<const T> kh = of_head(k, head / group), vh = of_head(v, head / group), g = of_head(dout, head),
-                          oh = of_head(o, head);
-      for (int64_t i = block.begin; i < block.end; ++i)
-        deltas[i][head] = sum_of<Sum>(d, [a = g[i], b = oh[i]](int64_t c) { return Sum(a[c]) * Sum(b[c]); });
+      const Head<const T> kh = of_head(k, head / group), vh = of_head(v, head / group), g = of_head(dout, head);
+      make_deltas(block.begin, block.end, head);
       Operand<T> queries(d), gradients(d), keys(d), values(d);
       queries.take(of_head(q, head), block.begin, rows), gradients.take(g, block.begin, rows);
       std::vector<Sum> sums(size_t(kTile * d));
@@ -193,46 +206,128 @@ void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, Tens
       });
       store_rows<T>({dq.as_rows<T>(), head * d}, block.begin, rows, d, sums.data());
     });
-    // By keys: dk and dv, over the heads that share them and the queries from their own on. Scores lie the other way
-    // round, a key a row, so that the products are of the same kind.
+    // By keys: dk and dv, over the heads that share them and the queries from their own on.
     stream.parallel(int64_t(blocks.size()) * shape.kv_heads, 1, [&](int64_t work, int64_t) {
-      const Block block =
-          blocks[blocks.size() - 1 - size_t(work / shape.kv_heads)];  // the earliest are seen by most
+      const Block block = blocks[blocks.size() - 1 - size_t(work / shape.kv_heads)];  // the earliest are seen by most
       const int64_t kv_head = work % shape.kv_heads, rows = block.end - block.begin;
-      Operand<T> keys(d), values(d), queries(d), gradients(d);
+      Operand<T> keys(d), values(d);
       keys.take(of_head(k, kv_head), block.begin, rows), values.take(of_head(v, kv_head), block.begin, rows);
+      const auto span = std::make_unique<Span>(d);
       std::vector<Sum> key_sums(size_t(kTile * d)), value_sums(size_t(kTile * d));
-      alignas(64) Sum p[kTile * kSpan], ds[kTile * kSpan], log_sums[kSpan], of_columns[kSpan];
-      Narrowed<T> narrow;
-      for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-        const Head<const T> qh = of_head(q, head), g = of_head(dout, head);
+      for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
         for_each_span(block.begin, block.last, [&](int64_t at, int64_t count, int64_t columns) {
-          queries.take(qh, at, count), gradients.take(g, at, count);
-          for (int64_t c = 0; c < columns; ++c) {  // what fills a tile up has weight 1 of a gradient that is 0
-            log_sums[c] = c < count ? lse[at + c][head] : Sum(0);
-            of_columns[c] = c < count ? deltas[at + c][head] : Sum(0);
-          }
-          times_transposed(p, columns, keys.data(), keys.stride(), queries.data(), queries.stride(), kTile, columns, d,
-                           scale);
-          times_transposed(ds, columns, values.data(), values.stride(), gradients.data(), gradients.stride(), kTile,
-                           columns, d, Sum(1));
-          for (int64_t r = 0; r < rows; ++r) {
-            Sum *const pr = p + r * columns, *const dr = ds + r * columns;
-            const int64_t first = std::clamp<int64_t>(block.begin + r - at, 0, columns);  // queries before see nothing
-            std::fill(pr, pr + first, Sum(0)), std::fill(dr, dr + first, Sum(0));
-            softmax_and_gradient(
-                pr + first, dr + first, columns - first, scale, [&](int64_t c) { return log_sums[first + c]; },
-                [&](int64_t c) { return of_columns[first + c]; });
-          }
-          times(value_sums.data(), d, narrow.of(p, kTile * columns), columns, gradients.data(), gradients.stride(),
-                kTile, d, columns, Sum(1), Sum(1));
-          times(key_sums.data(), d, narrow.of(ds, kTile * columns), columns, queries.data(), queries.stride(), kTile,
-                d, columns, Sum(1), Sum(1));
+          key_span(*span, keys, values, head, block.begin, rows, at, count, columns, value_sums.data(),
+                   key_sums.data());
         });
-      }
       store_rows<T>({dk.as_rows<T>(), kv_head * d}, block.begin, rows, d, key_sums.data());
       store_rows<T>({dv.as_rows<T>(), kv_head * d}, block.begin, rows, d, value_sums.data());
     });
+  }
+
+  // Room for a span of scores the other way round, a key a row, so that the products are of the same kind.
+  struct Span {
+    Operand<T> queries, gradients;
+    alignas(64) Sum p[kTile * kSpan], ds[kTile * kSpan], log_sums[kSpan], of_columns[kSpan];
+    Narrowed<T> narrow;
+    explicit Span(int64_t head_dim) : queries(head_dim), gradients(head_dim) {}
+  };
+  // Softmax and its gradient of the keys [begin, begin + rows) with the queries [at, at + count) of a head; adds to the
+  // sums of values and keys. Leaves the gradient of the scores, as products take it.
+  const T* key_span(Span& span, const Operand<T>& keys, const Operand<T>& values, int64_t head, int64_t begin,
+                    int64_t rows, int64_t at, int64_t count, int64_t columns, Sum* value_sums, Sum* key_sums) const {
+    Sum *const p = span.p, *const ds = span.ds;
+    span.queries.take(of_head(q, head), at, count), span.gradients.take(of_head(dout, head), at, count);
+    for (int64_t c = 0; c < columns; ++c) {  // what fills a tile up has weight 1 of a gradient that is 0
+      span.log_sums[c] = c < count ? lse[at + c][head] : Sum(0);
+      span.of_columns[c] = c < count ? deltas[at + c][head] : Sum(0);
+    }
+    times_transposed(p, columns, keys.data(), keys.stride(), span.queries.data(), span.queries.stride(), kTile, columns,
+                     d, scale);
+    times_transposed(ds, columns, values.data(), values.stride(), span.gradients.data(), span.gradients.stride(), kTile,
+                     columns, d, Sum(1));
+    for (int64_t r = 0; r < rows; ++r) {
+      Sum *const pr = p + r * columns, *const dr = ds + r * columns;
+      const int64_t first = std::clamp<int64_t>(begin + r - at, 0, columns);  // queries before see nothing
+      std::fill(pr, pr + first, Sum(0)), std::fill(dr, dr + first, Sum(0));
+      softmax_and_gradient(
+          pr + first, dr + first, columns - first, scale, [&](int64_t c) { return span.log_sums[first + c]; },
+          [&](int64_t c) { return span.of_columns[first + c]; });
+    }
+    times(value_sums, d, span.narrow.of(p, kTile * columns), columns, span.gradients.data(), span.gradients.stride(),
+          kTile, d, columns, Sum(1), Sum(1));
+    const T* const gradient = span.narrow.of(ds, kTile * columns);
+    times(key_sums, d, gradient, columns, span.queries.data(), span.queries.stride(), kTile, d, columns, Sum(1),
+          Sum(1));
+    return gradient;
+  }
+
+  // One pass over the heads of documents. Each adds up its dq in order of the keys; heads that share keys add up their
+  // dk and dv afterwards, in order.
+  void by_heads() const
+  requires std::is_same_v<T, Sum> {
+    std::vector<size_t> order;  // documents, the longest first
+    for (size_t i = 0; i + 1 < starts.size(); ++i)
+      if (starts[i] < starts[i + 1]) order.push_back(i);
+    std::ranges::stable_sort(order, std::ranges::greater(), [&](size_t i) { return starts[i + 1] - starts[i]; });
+    stream.parallel(int64_t(order.size()) * shape.heads, 1, [&](int64_t work, int64_t) {
+      const size_t document = order[size_t(work / shape.heads)];
+      const int64_t head = work % shape.heads, first = starts[document], last = starts[document + 1];
+      const Head<T> dqh{dq.as_rows<T>(), head * d};
+      make_deltas(first, last, head);
+      for (int64_t i = first; i < last; ++i) std::fill_n(dqh[i], d, T(0));
+      Operand<T> keys(d), values(d);
+      const auto span = std::make_unique<Span>(d);
+      std::vector<Sum> key_sums, value_sums, rest(size_t(kTile * d));
+      for (int64_t begin = first; begin < last; begin += kTile) {
+        const int64_t rows = std::min(kTile, last - begin);
+        keys.take(of_head(k, head / group), begin, rows), values.take(of_head(v, head / group), begin, rows);
+        key_sums.assign(size_t(kTile * d), Sum(0)), value_sums.assign(size_t(kTile * d), Sum(0));
+        for_each_span(begin, last, [&](int64_t at, int64_t count, int64_t columns) {
+          const T* const ds = key_span(*span, keys, values, head, begin, rows, at, count, columns, value_sums.data(),
+                                       key_sums.data());
+          if (count == columns) {
+            transposed_times(dqh[at], dqh.stride(), ds, columns, keys.data(), keys.stride(), columns, d, kTile, Sum(1));
+            return;
+          }
+          transposed_times(rest.data(), d, ds, columns, keys.data(), keys.stride(), columns, d, kTile, Sum(0));
+          for (int64_t r = 0; r < count; ++r)
+            for (int64_t c = 0; c < d; ++c) dqh[at + r][c] += rest[size_t(r * d + c)];
+        });
+        if (scratch.dk) {
+          store_rows<T>({scratch.dk.as_rows<T>(), head * d}, begin, rows, d, key_sums.data());
+          store_rows<T>({scratch.dv.as_rows<T>(), head * d}, begin, rows, d, value_sums.data());
+        } else {
+          store_rows<T>({dk.as_rows<T>(), head * d}, begin, rows, d, key_sums.data());
+          store_rows<T>({dv.as_rows<T>(), head * d}, begin, rows, d, value_sums.data());
+        }
+      }
+    });
+    if (!scratch.dk) return;
+    const Rows<T> dk_rows = dk.as_rows<T>(), dv_rows = dv.as_rows<T>();
+    stream.parallel(dk_rows.count, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t)
+        for (const auto& [from, to] : {std::pair{&scratch.dk, dk_rows[t]}, std::pair{&scratch.dv, dv_rows[t]}}) {
+          const T* const parts = from->template as_rows<T>()[t];
+          for (int64_t kv_head = 0; kv_head < shape.kv_heads; ++kv_head)
+            for (int64_t c = 0; c < d; ++c) {
+              T sum = 0;
+              for (int64_t i = 0; i < group; ++i) sum += parts[(kv_head * group + i) * d + c];
+              to[kv_head * d + c] = sum;
+            }
+        }
+    });
+  }
+};
+}  // namespace
+
+void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, AttentionScratch& scratch,
+                        const Tensor& dout, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o,
+                        const Tensor& log_sum_exp, const DocumentOffsets& documents, const AttentionShape& shape) {
+  visit_stored(q.dtype(), [&]<class T>() {
+    const Gradients<T> work{stream, dq, dk, dv, scratch, dout, q, k, v, o, log_sum_exp, *documents.host, shape};
+    if constexpr (std::is_same_v<T, Wide<T>>)
+      if (scratch.by_heads) return work.by_heads();
+    work.by_blocks();
   });
 }
 

@@ -21,6 +21,12 @@ void times(Wide<T>* c, int64_t stride_c, const T* a, int64_t stride_a, const T* 
            int64_t n, int64_t k, Wide<T> alpha, Wide<T> beta) {
   gemm_tile(TileProduct<T, Wide<T>>{m, n, k, false, false, alpha, beta, a, stride_a, b, stride_b, c, stride_c});
 }
+// c (m, n) = aᵀ b + beta * c, a (k, m), b (k, n).
+template <class T>
+void transposed_times(Wide<T>* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b,
+                      int64_t m, int64_t n, int64_t k, Wide<T> beta) {
+  gemm_tile(TileProduct<T, Wide<T>>{m, n, k, true, false, 1, beta, a, stride_a, b, stride_b, c, stride_c});
+}
 
 // One row's softmax so far: weights are e to the (score - best), sum is theirs.
 template <class T>

@@ -34,10 +34,10 @@ void take(Stream& stream, Tensor& part, const LinearWeight& weight, int64_t firs
   }
 }
 
-// Columns of a stored weight that are as many elements as kLinearTile rows, whole blocks of them.
-int64_t tile_columns(int64_t out, int64_t in) {
-  const int64_t columns = kLinearTile * in / out / kQuantizedBlock * kQuantizedBlock;
-  return std::min(in, std::max(kQuantizedBlock, columns));
+// Of `count` rows (or columns) of `length` elements, how many a tile holds: whole quantised blocks where it is cut.
+int64_t tile_of(int64_t count, int64_t length) {
+  const int64_t fit = kLinearTile / length / kQuantizedBlock * kQuantizedBlock;
+  return std::min(count, std::max(kQuantizedBlock, fit));
 }
 }  // namespace
 
@@ -49,10 +49,10 @@ void linear(Stream& stream, Tensor& y, const Tensor& x, const LinearWeight& weig
   check("y", y, {x.rows(), linear_outputs(weight)}, y.dtype());
   if (stored_as(weight, x.dtype()))
     return gemm(stream, y, x, Transpose::no, std::get<Tensor>(weight), Transpose::yes, alpha, beta);
-  const int64_t out = linear_outputs(weight);
-  Tensor scratch(stream, {std::min(kLinearTile, out), linear_inputs(weight)}, x.dtype());
-  for (int64_t begin = 0; begin < out; begin += kLinearTile) {
-    const int64_t end = std::min(out, begin + kLinearTile);
+  const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(out, in);
+  Tensor scratch(stream, {tile, in}, x.dtype());
+  for (int64_t begin = 0; begin < out; begin += tile) {
+    const int64_t end = std::min(out, begin + tile);
     Tensor rows = scratch.row_range(0, end - begin), part = y.columns(begin, end);
     take(stream, rows, weight, begin, 0);
     gemm(stream, part, x, Transpose::no, rows, Transpose::yes, alpha, beta);
@@ -67,7 +67,7 @@ void linear_input_gradient(Stream& stream, Tensor& dx, const Tensor& dy, const L
   if (stored_as(weight, dy.dtype()))
     return gemm(stream, dx, dy, Transpose::no, std::get<Tensor>(weight), Transpose::no, alpha, beta);
   // By columns, so that each sum over the outputs is taken whole and rounded once.
-  const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_columns(out, in);
+  const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(in, out);
   Tensor scratch(stream, {out, tile}, dy.dtype());
   for (int64_t begin = 0; begin < in; begin += tile) {
     const int64_t end = std::min(in, begin + tile);

@@ -13,8 +13,8 @@ using LinearWeight = std::variant<Tensor, QuantizedTensor>;
 int64_t linear_outputs(const LinearWeight&);
 int64_t linear_inputs(const LinearWeight&);
 
-// Rows of a weight of another type that exist converted at a time, or as many elements in whole columns.
-inline constexpr int64_t kLinearTile = 512;
+// Elements of a weight of another type that exist converted at a time: whole rows or whole columns of it, at least 64.
+inline constexpr int64_t kLinearTile = int64_t(1) << 21;
 
 // y = alpha * x weightᵀ + beta * y. Overwrites y where beta is 0.
 void linear(Stream&, Tensor& y, const Tensor& x, const LinearWeight& weight, double beta = 0, double alpha = 1);

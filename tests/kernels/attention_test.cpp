@@ -23,7 +23,9 @@ const std::vector<Case> kCases{{{0, 1}, {1, 1, 1}},
                                {{0, 65}, {4, 2, 7}},
                                {{0, 31, 31, 64, 129}, {4, 1, 32}},
                                {{0, 0, 192, 193, 350}, {6, 3, 24}},
-                               {{0, 257, 600}, {2, 1, 16}}};
+                               {{0, 257, 600}, {2, 1, 16}},
+                               {{0, 257, 600}, {4, 4, 16}},
+                               {{0, 70, 385}, {8, 2, 40}}};
 
 DocumentOffsets documents(std::vector<int32_t> starts) {
   return {std::make_shared<const std::vector<int32_t>>(std::move(starts))};
@@ -161,6 +163,9 @@ TEST(Attention, MemoryIsLinear) {
     EXPECT_EQ(stream.allocator()->usage().peak, before);
     kernels::attention_backward(stream, dq, dk, dv, q, q, k, k, o, lse, documents({0, int32_t(tokens)}), {4, 2, 8});
     EXPECT_EQ(stream.allocator()->usage().peak, before + size_t(tokens) * 4 * sizeof(float));
+    // Two documents have heads enough for the way with five products, which keeps every head's dk and dv for a while.
+    kernels::attention_backward(stream, dq, dk, dv, q, q, k, k, o, lse, documents({0, 200, int32_t(tokens)}), {4, 2, 8});
+    EXPECT_EQ(stream.allocator()->usage().peak, before + size_t(tokens) * (4 + 2 * 32) * sizeof(float));
   }
 }
 

@@ -1,0 +1,14 @@
+// What the backward pass of attention needs beside its results; made before dispatch, so that plans count it.
+#pragma once
+#include "kernels/core/tensor.h"
+
+namespace hone::kernels {
+
+struct AttentionScratch {
+  Tensor delta;   // (T, heads): sum over head_dim of dout * o
+  bool by_heads;  // a head of a document is one piece of work, with five products. Else a block of rows is, with seven
+  // By heads: dk and dv of every head, where heads share them. (T, heads * head_dim), or empty.
+  Tensor dk, dv;
+};
+
+}  // namespace hone::kernels

@@ -34,7 +34,8 @@ class Problems {
 struct Pending {  // a record on its way to a row
   int64_t number = 0, line = 0;
   std::string text, problem;
-  Encoded encoded;
+  bool ends = false;
+  Encoded encoded{};
 };
 
 // The rest of a message after "place: ": parse_json puts the place first.
@@ -76,7 +77,8 @@ class Reader {
     std::vector<Pending> pending;
     size_t held = 0;
     read_records(file, [&](const Record& record) {
-      pending.push_back({record.number, record.line, std::string(record.text), std::string(record.problem), {}});
+      pending.push_back(
+          {record.number, record.line, std::string(record.text), std::string(record.problem), record.ends});
       held += record.text.size();
       if (held >= kChunkBytes || pending.size() >= 4096) {
         encode(pending);
@@ -100,7 +102,9 @@ class Reader {
     for (Pending& record : pending) {
       ++reading_.read;
       if (record.problem.empty()) record.problem = outside(record.encoded);
-      if (!record.problem.empty()) {
+      if (!record.problem.empty() && options_.skip_bad && !record.ends) {
+        reading_.bad.add({index_, record.line});
+      } else if (!record.problem.empty()) {
         problem(record.line, record.problem);
       } else {
         add(record);

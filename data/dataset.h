@@ -25,6 +25,7 @@ struct DatasetOptions {
   LayoutKind layout = LayoutKind::chatml;
   int64_t max_length = 0;  // tokens of a row; 0: any length
   int64_t vocabulary = 0;  // the model's: every token lies below it; 0: not known
+  bool skip_bad = false;   // rows that cannot be read are left out and counted; else they end the reading
   bool keep_all = false;   // keep rows without a learned token (evaluation reports every row); empty ones never
 };
 
@@ -41,6 +42,7 @@ struct Places {
 // What reading did, beside the rows it gave.
 struct Reading {
   int64_t read = 0;       // rows in the files
+  Places bad;             // left out: cannot be read
   Places too_long;        // dropped: longer than max_length (not text, which is cut)
   Places unlearned;       // dropped: without a learned token
   int64_t cut = 0;        // texts cut into pieces of max_length
@@ -53,9 +55,10 @@ class Dataset {
   // Reads all files; the same rows with any number of threads. A text longer than max_length is cut into consecutive
   // rows of max_length; a .txt file is one text, and each of its pieces counts as a row of the file. Longer rows of
   // other kinds are dropped and counted, rows without a learned token as well.
-  // Lines that are broken, of another schema, or with tokens outside of the vocabulary end it with one Error
-  // (ExitCode::input) that counts them all and names the first, by file, line and reason. `tokenizer` may be null
-  // where all files are tokens.
+  // Rows that are broken, of another schema, too large, or with tokens outside of the vocabulary end it with one Error
+  // (ExitCode::input) that counts them all and names the first, by file, line and reason; with skip_bad they are left
+  // out and counted. What is wrong with a file as a whole ends it always. `tokenizer` may be null where all files are
+  // tokens.
   static Dataset read(const DatasetOptions& options, const Tokenizer* tokenizer, ThreadPool& pool);
 
   const std::vector<Row>& rows() const { return rows_; }

@@ -78,6 +78,8 @@ Receipt::Receipt(const Dataset& train, const Dataset* evaluation_data, const std
 std::string Receipt::text() const {
   std::string rows = joined("rows     ", with_commas(reading.read), " read", kGap, with_commas(used), " used");
   if (held_out > 0) rows += joined(kGap, with_commas(held_out), " held out for evaluation");
+  if (reading.bad.count > 0)
+    rows += joined(kGap, with_commas(reading.bad.count), " broken (dropped: ", places_text(reading.bad, files), ")");
   if (reading.too_long.count > 0)
     rows += joined(kGap, with_commas(reading.too_long.count),
                    " too long (dropped: ", places_text(reading.too_long, files), ")");
@@ -117,6 +119,7 @@ OrderedJson Receipt::json() const {
   json["rows"] = {{"read", reading.read},
                   {"used", used},
                   {"held_out", held_out},
+                  {"bad", places_json(reading.bad)},
                   {"too_long", places_json(reading.too_long)},
                   {"unlearned", places_json(reading.unlearned)},
                   {"cut", reading.cut},
@@ -137,6 +140,8 @@ OrderedJson Receipt::json() const {
 void Receipt::require_learned() const {
   if (learned > 0) return;
   std::string reasons = joined("nothing to learn: ", with_commas(reading.read), " rows read");
+  if (reading.bad.count > 0)
+    reasons += joined(", ", with_commas(reading.bad.count), " broken (", places_text(reading.bad, files), ")");
   if (reading.too_long.count > 0)
     reasons += joined(", ", with_commas(reading.too_long.count), " longer than data.max_length (",
                       places_text(reading.too_long, files), ")");

@@ -91,6 +91,9 @@ void for_each_field(Section& s, Visit&& visit) {
         About{"answers: learn the assistant's turns. last: only the last of them. all: every token."});
   visit("shuffle", s.shuffle, About{"A new order in every epoch, by training.seed. false: file order."});
   visit("chat_layout", s.chat_layout, About{"How chats become text."});
+  visit("bad_rows", s.bad_rows,
+        About{"Rows that are broken, of another schema or over 64 MiB. stop: name them and start nothing. skip: leave "
+              "them out and count them in the receipt."});
 }
 
 template <class Section, class Visit>
@@ -174,6 +177,8 @@ template <>
 inline constexpr std::array kWords<TrainOn>{"answers", "all", "last"};
 template <>
 inline constexpr std::array kWords<ChatLayout>{"chatml", "llama3", "plain"};
+template <>
+inline constexpr std::array kWords<BadRows>{"stop", "skip"};
 template <>
 inline constexpr std::array kWords<Scheduler>{"cosine", "linear", "constant"};
 template <>

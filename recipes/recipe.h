@@ -25,6 +25,7 @@ enum class AdapterType { lora, none };
 enum class RowType { messages, alpaca, completion, text, tokens };
 enum class TrainOn { answers, all, last };
 enum class ChatLayout { chatml, llama3, plain };
+enum class BadRows { stop, skip };
 enum class Scheduler { cosine, linear, constant };
 enum class RecomputeChoice { automatic, none, selective, full };
 
@@ -76,6 +77,7 @@ struct DataSection {
   TrainOn train_on = TrainOn::answers;
   bool shuffle = true;
   ChatLayout chat_layout = ChatLayout::chatml;
+  BadRows bad_rows = BadRows::stop;
   bool operator==(const DataSection&) const = default;
 };
 

@@ -94,7 +94,7 @@ class Splitter {
   }
 
   bool wrong(std::string_view problem) {
-    take_({number_++, line_, {}, problem});
+    take_({number_++, line_, {}, problem, true});
     return false;
   }
 

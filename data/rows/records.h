@@ -18,6 +18,7 @@ struct Record {
   int64_t line = 0;       // 1-based line where it begins
   std::string_view text;  // valid during the call only; empty where `problem` says why
   std::string_view problem;
+  bool ends = false;  // the problem is the file's: what follows was not read
 };
 // Calls `take` for each record in order. A record of more than `largest` bytes is passed with a problem and without
 // its text. A byte-order mark and, in a list, what separates elements wrongly end the file with a last record that has

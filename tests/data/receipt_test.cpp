@@ -41,7 +41,7 @@ TEST_F(ReceiptTest, CountsByHand) {
             "looks    ok   1 exact duplicate   1 rows shared by train and evaluation\n");
   const OrderedJson json = receipt.json();
   EXPECT_EQ(json["rows"].dump(),
-            "{\"read\":5,\"used\":3,\"held_out\":0,\"too_long\":{\"count\":1,\"first\":[{\"file\":0,\"line\":2}]},"
+            "{\"read\":5,\"used\":3,\"held_out\":0,\"bad\":{\"count\":0,\"first\":[]},\"too_long\":{\"count\":1,\"first\":[{\"file\":0,\"line\":2}]},"
             "\"unlearned\":{\"count\":1,\"first\":[{\"file\":0,\"line\":5}]},\"cut\":0,\"duplicates\":1}");
   EXPECT_EQ(json["tokens"].dump(), "{\"all\":8,\"learned\":4,\"read_only\":4,\"truncated\":0}");
   EXPECT_EQ(json["evaluation"].dump(), "{\"rows\":2,\"tokens\":4,\"learned\":2,\"shared_with_train\":1}");

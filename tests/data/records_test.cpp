@@ -42,6 +42,21 @@ TEST(Records, ALargeOneIsSkippedWithoutHoldingIt) {
             (std::vector<Seen>{{0, 1, "\"123\"", ""}, {1, 1, "", problem}, {2, 1, "1", ""}}));
 }
 
+TEST(Records, SayWhetherTheFileEndsThere) {
+  const test::TemporaryFolder folder;
+  const auto ends = [&](const std::string& text) {
+    std::vector<bool> all;
+    read_records(
+        InputFile(folder.write("a.json", text)), [&](const Record& record) { all.push_back(record.ends); }, 5);
+    return all;
+  };
+  EXPECT_EQ(ends("1\n123456\n2\n"), (std::vector<bool>{false, false, false}));  // a large one does not
+  EXPECT_EQ(ends("\xEF\xBB\xBF"
+                 "1\n2\n"),
+            std::vector<bool>{true});
+  EXPECT_EQ(ends("[1,2"), (std::vector<bool>{false, true}));
+}
+
 // The same however the file falls into buffers of 1 MiB.
 TEST(Records, AcrossBuffers) {
   for (const size_t length : {(size_t(1) << 20) - 2, (size_t(1) << 20) - 1, size_t(1) << 20, (size_t(1) << 20) + 1}) {

@@ -110,6 +110,38 @@ TEST_F(Tokens, RefusesWhatIsWrong) {
   EXPECT_EQ(refused("{\"input_ids\": " + std::string(100, '[')), one(":1: nested deeper than 64 levels"));
 }
 
+TEST_F(Tokens, SkipsBrokenRowsAndCountsThemWhereAsked) {
+  const std::string good = "{\"input_ids\": [1, 2]}\n", text = good + "{\"input_ids\": [1, 2\n" + good +
+                                                               "{\"text\": \"secret\"}\n{\"input_ids\": [100, 1]}\n" +
+                                                               std::string("{\"input_ids\": [1]\0}\n", 20) + good;
+  const Dataset data = read(text, {.vocabulary = 100, .skip_bad = true});
+  ASSERT_EQ(data.rows().size(), 3u);
+  EXPECT_EQ(data.rows()[2].line, 7);
+  EXPECT_EQ(data.reading().read, 7);
+  EXPECT_EQ(data.reading().bad.count, 4);
+  EXPECT_EQ(data.reading().bad.first[0].line, 2);
+  EXPECT_EQ(data.reading().bad.first[3].line, 6);
+  const Receipt receipt(data, nullptr, {});
+  EXPECT_NE(receipt.text().find("7 read   3 used   4 broken (dropped: lines 2, 4, 5, 6)"), std::string::npos)
+      << receipt.text();
+  EXPECT_EQ(receipt.json()["rows"]["bad"]["count"], 4);
+  // What is wrong with a whole file is not skipped: the rows after it were not read.
+  const DatasetOptions skip{.vocabulary = 100, .skip_bad = true};
+  EXPECT_NE(refused("\xEF\xBB\xBF" + good, skip).find("byte-order mark"), std::string::npos);
+  EXPECT_NE(refused("[{\"input_ids\": [1, 2]}\n", skip).find("does not end"), std::string::npos);
+  EXPECT_NE(refused("\n", skip).find("holds no rows"), std::string::npos);
+  // Nothing but broken rows is nothing to learn.
+  const Dataset none = read("{}\n{}\n", skip);
+  EXPECT_TRUE(none.rows().empty());
+  try {
+    Receipt(none, nullptr, {}).require_learned();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("nothing to learn: 2 rows read, 2 broken (lines 1, 2)"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(Tokens, RefusesBrokenLists) {
   const auto one = [](const std::string& problem) {
     return "1 problem in the data, nothing was started:\n  rows.jsonl" + problem;

@@ -41,6 +41,7 @@ data::Dataset read_files(const recipes::Recipe& recipe, const std::vector<recipe
                                .layout = layout_of(recipe.data.chat_layout),
                                .max_length = recipe.data.max_length,
                                .vocabulary = base.config.vocabulary,
+                               .skip_bad = recipe.data.bad_rows == recipes::BadRows::skip,
                                .keep_all = keep_all};
   for (const recipes::DataFile& file : files) {
     options.files.push_back({file.path, kind_of(file.type)});

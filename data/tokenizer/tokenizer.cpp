@@ -18,9 +18,12 @@ namespace hone::data {
 
 namespace {
 constexpr size_t kLargestFile = size_t(64) << 20, kLongestText = size_t(256) << 20;
+// Of JSON: a token is one, a merge up to three. The largest vocabularies there are have 2 million; a file of nothing but
+// short values would take twenty times its bytes in memory.
+constexpr size_t kMostValues = size_t(4) << 20;
 
 Json parsed(const std::string& text, const std::string& where) {
-  return parse_json(text, where, {.bytes = kLargestFile, .depth = 32});
+  return parse_json(text, where, {.bytes = kLargestFile, .depth = 32, .values = kMostValues});
 }
 
 std::optional<Json> read_beside(const fs::path& file, const char* name) {

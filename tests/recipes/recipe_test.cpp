@@ -164,7 +164,7 @@ TEST(RecipeTest, EveryWordOfEveryChoiceIsRead) {
       ++words;
     }
   }
-  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 5 + 3 + 3 + 3 + 4);
+  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 5 + 3 + 3 + 2 + 3 + 4);
 }
 
 TEST(RecipeTest, ReadsTheRecipeOfTheReadme) {

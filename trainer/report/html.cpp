@@ -70,6 +70,12 @@ std::string short_number(double value) {
   return text.data();
 }
 
+std::string loss_number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.4g", value);
+  return text.data();
+}
+
 // How it ended, in a word, its sign and its colour.
 struct Ending {
   std::string word, sign, colour;
@@ -129,7 +135,7 @@ std::string curves(const RunRecord& run) {
       {.title = "Loss",
        .series = {{.name = "training", .points = loss}, {.name = "evaluation", .points = held_out, .marked = true}},
        .logarithmic = true,
-       .value_text = loss_text},
+       .value_text = loss_number},
       {.title = "Learning rate",
        .series = {{.name = "rate", .points = rate}},
        .from_zero = true,

@@ -68,25 +68,28 @@ class Operand {
 template <class F>
 void for_each_span(int64_t begin, int64_t end, F&& body) {
   for (int64_t at = begin; at < end;) {
-    const int64_t left = end - at, columns = left >= kSpan ? kSpan : kTile, count = std::min(left, columns);
+    const int64_t left = end - at, columns = left >= kSpan ? kSpan : left >= 2 * kTile ? 2 * kTile : kTile,
+                  count = std::min(left, columns);
     body(at, count, columns);
     at += count;
   }
 }
 
 // Weights as the next product takes them: in the type of the values, which for float32 and float64 they are.
+// A row is narrowed while it is at hand.
 template <class T>
 struct Narrowed {
-  alignas(64) T values[kTile * kSpan];
-  const T* of(const Wide<T>* from, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) values[i] = T(from[i]);
-    return values;
+  alignas(64) T values[kTile * kSpan] = {};
+  void row(int64_t r, const Wide<T>* from, int64_t columns) {
+    for (int64_t i = 0; i < columns; ++i) values[r * columns + i] = T(from[i]);
   }
+  const T* all(const Wide<T>*) const { return values; }
 };
 template <class T>
 requires std::is_same_v<T, Wide<T>>
 struct Narrowed<T> {
-  const T* of(const T* from, int64_t) { return from; }
+  void row(int64_t, const T*, int64_t) {}
+  const T* all(const T* from) const { return from; }
 };
 
 template <class T>
@@ -124,10 +127,11 @@ void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, 
           const int64_t seen = std::clamp<int64_t>(block.begin + r + 1 - at, 0, count);
           const Sum shrink = softmax[r].take(row, seen);
           std::fill(row + seen, row + columns, Sum(0));
+          weights.row(r, row, columns);
           Sum* const sum = sums.data() + r * d;
           for (int64_t c = 0; c < d; ++c) sum[c] *= shrink;
         }
-        times(sums.data(), d, weights.of(scores, kTile * columns), columns, values.data(), values.stride(),
+        times(sums.data(), d, weights.all(scores), columns, values.data(), values.stride(),
               kTile, d, columns, Sum(1), Sum(1));
       });
       for (int64_t r = 0; r < rows; ++r) {
@@ -200,8 +204,9 @@ struct Gradients {
               [log_sum = lse[block.begin + r][head]](int64_t) { return log_sum; },
               [of_row = deltas[block.begin + r][head]](int64_t) { return of_row; });
           std::fill(ds + r * columns + seen, ds + (r + 1) * columns, Sum(0));
+          narrow.row(r, ds + r * columns, columns);
         }
-        times(sums.data(), d, narrow.of(ds, kTile * columns), columns, keys.data(), keys.stride(), kTile, d, columns,
+        times(sums.data(), d, narrow.all(ds), columns, keys.data(), keys.stride(), kTile, d, columns,
               Sum(1), Sum(1));
       });
       store_rows<T>({dq.as_rows<T>(), head * d}, block.begin, rows, d, sums.data());
@@ -228,7 +233,7 @@ struct Gradients {
   struct Span {
     Operand<T> queries, gradients;
     alignas(64) Sum p[kTile * kSpan], ds[kTile * kSpan], log_sums[kSpan], of_columns[kSpan];
-    Narrowed<T> narrow;
+    Narrowed<T> narrow_p, narrow_ds;
     explicit Span(int64_t head_dim) : queries(head_dim), gradients(head_dim) {}
   };
   // Softmax and its gradient of the keys [begin, begin + rows) with the queries [at, at + count) of a head; adds to the
@@ -252,10 +257,11 @@ struct Gradients {
       softmax_and_gradient(
           pr + first, dr + first, columns - first, scale, [&](int64_t c) { return span.log_sums[first + c]; },
           [&](int64_t c) { return span.of_columns[first + c]; });
+      span.narrow_p.row(r, pr, columns), span.narrow_ds.row(r, dr, columns);
     }
-    times(value_sums, d, span.narrow.of(p, kTile * columns), columns, span.gradients.data(), span.gradients.stride(),
+    times(value_sums, d, span.narrow_p.all(p), columns, span.gradients.data(), span.gradients.stride(),
           kTile, d, columns, Sum(1), Sum(1));
-    const T* const gradient = span.narrow.of(ds, kTile * columns);
+    const T* const gradient = span.narrow_ds.all(ds);
     times(key_sums, d, gradient, columns, span.queries.data(), span.queries.stride(), kTile, d, columns, Sum(1),
           Sum(1));
     return gradient;

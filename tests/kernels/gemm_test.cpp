@@ -48,7 +48,7 @@ TEST(Gemm, EqualsSumsInDouble) {
 
 // bfloat16 operands, with the result in bfloat16 and in float32: sums in float32, one rounding at the end.
 TEST(Gemm, Bfloat16EqualsSumsInDouble) {
-  for (const Size s : {Size{1, 1, 1}, {31, 33, 32}, {257, 513, 40}, {3, 1025, 65}, {64, 16, 1100}, {520, 7, 129}})
+  for (const Size s : {Size{1, 1, 1}, {31, 33, 32}, {257, 513, 40}, {3, 1025, 65}, {64, 16, 1100}, {520, 7, 129}, {3, 5, 8191}, {4, 33, 8200}})
     for (const Transpose a_op : {Transpose::no, Transpose::yes})
       for (const Transpose b_op : {Transpose::no, Transpose::yes})
         for (const DType result : {DType::bfloat16, DType::float32})

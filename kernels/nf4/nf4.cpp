@@ -40,7 +40,7 @@ QuantizedTensor nf4_empty(Stream& stream, const Shape& shape) {
 void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element, const Tensor& values) {
   const Check check("nf4_quantize", stream);
   check_weight(check, weight);
-  check("values", values, {values.elements()}, DType::float32);
+  check("values", values, {values.elements()}, values.dtype() == DType::bfloat16 ? DType::bfloat16 : DType::float32);
   const int64_t end = first_element + values.elements(), all = weight.shape.elements();
   check.that(std::holds_alternative<FloatScales>(weight.scales),
              "nested scales are made at the end, by nf4_nest_scales");

@@ -9,8 +9,8 @@ namespace hone::kernels {
 
 // Room for a weight of `shape`: codes and float32 scales, to be filled piece by piece.
 QuantizedTensor nf4_empty(Stream&, const Shape& shape);
-// Quantises values (n) float32, the elements from `first_element` on, into `weight` (FloatScales). first_element is a
-// multiple of 64; n too, unless the piece ends the weight. Overwrites codes and scales of that piece. An all-zero block
+// Quantises values (n) float32 or bfloat16, the elements from `first_element` on, into `weight` (FloatScales).
+// first_element is a multiple of 64; n too, unless the piece ends the weight. Overwrites codes and scales of that piece. An all-zero block
 // gets code 0.
 void nf4_quantize(Stream&, QuantizedTensor& weight, int64_t first_element, const Tensor& values);
 // The same weight with its scales in 8 bits (double quantisation): offset is their mean, blocks of 256.

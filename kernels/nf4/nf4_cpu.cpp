@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #if defined(__AVX512BW__)
 #include <immintrin.h>
@@ -13,22 +15,86 @@ namespace hone::kernels::cpu {
 
 namespace {
 // The thresholds are the float32 midpoints of neighbouring levels; a value on one goes down.
-std::array<float, 15> thresholds() {
-  std::array<float, 15> middle{};
+constexpr size_t kThresholds = 15;
+using Thresholds = std::array<float, kThresholds>;
+Thresholds thresholds() {
+  Thresholds middle{};
   const auto levels = nf4_levels();
   for (size_t i = 0; i < middle.size(); ++i) middle[i] = (levels[i] + levels[i + 1]) / 2;
   return middle;
 }
 
 // The codes of one block: the number of thresholds strictly below x * inverse. NaN (0 times the infinite reciprocal of
-// an all-zero block) counts none: code 0. Level by level, so that all elements are compared at once.
-using Codes = std::array<int32_t, kQuantizedBlock>;
-Codes codes_of(const float* x, float inverse, const std::array<float, 15>& middle) {
-  Codes code{};
-  for (const float threshold : middle)
-    for (size_t i = 0; i < code.size(); ++i) code[i] += x[i] * inverse > threshold;
-  return code;
+// an all-zero block) counts none: code 0. Two codes a byte, the high half first.
+constexpr size_t kBlock = size_t(kQuantizedBlock);
+using Codes = std::array<int16_t, kBlock>;
+using Packed = std::array<uint8_t, kBlock / 2>;
+Packed packed(const Codes& code) {
+  std::array<uint32_t, kBlock / 2> pair{};
+  std::memcpy(pair.data(), code.data(), sizeof pair);
+  if constexpr (std::endian::native == std::endian::big)
+    for (uint32_t& word : pair) word = word >> 16 | word << 16;
+  Packed bytes{};
+  for (size_t j = 0; j < bytes.size(); ++j) bytes[j] = uint8_t(pair[j] << 4 | pair[j] >> 16);
+  return bytes;
 }
+
+Packed codes_of(const std::array<float, kBlock>& x, float inverse, const Thresholds& middle) {
+  std::array<int32_t, kBlock> count{};
+  for (size_t i = 0; i < kBlock; ++i) {
+    const float scaled = x[i] * inverse;
+    int32_t below = 0;
+    for (size_t k = 0; k < kThresholds; ++k) below += scaled > middle[k];
+    count[i] = below;
+  }
+  Codes code{};
+  for (size_t i = 0; i < kBlock; ++i) code[i] = int16_t(count[i]);
+  return packed(code);
+}
+
+// A bfloat16's place in the order of all of them. -0 comes just before 0; no threshold lies between the two.
+int16_t order_of(int16_t bits) { return int16_t(bits ^ ((bits >> 15) & 0x7FFF)); }
+
+// The same codes of bfloat16 values without arithmetic on them. x * inverse grows with x, so the values that are not
+// above a threshold are those up to a bound, found once for each of the 128 mantissas that the largest magnitude can
+// have: at another exponent everything is the same but the exponents, as long as none leaves its range.
+class Bounds {
+ public:
+  explicit Bounds(const Thresholds& middle) {
+    for (size_t mantissa = 0; mantissa < rows_.size(); ++mantissa) {
+      const float inverse = 1.0f / value_at(int(kExponentOfOne << 7 | mantissa));
+      for (size_t k = 0; k < middle.size(); ++k) {
+        int below = -32640, above = 32640;  // beyond every finite number
+        while (above - below > 1) {
+          const int at = (below + above) >> 1;
+          (value_at(at) * inverse > middle[k] ? above : below) = at;
+        }
+        rows_[mantissa][k] = int16_t(below);
+      }
+    }
+  }
+  // Whether blocks whose largest magnitude has these bits are known here.
+  static bool know(int largest) { return largest >= 16 << 7 && largest < 240 << 7; }
+  Packed codes_of(const std::array<int16_t, kBlock>& bits, int largest) const {
+    const int16_t shift = int16_t(((largest >> 7) - kExponentOfOne) * 128);
+    std::array<int16_t, 16> bound = rows_[size_t(largest & 127)];
+    for (size_t k = 0; k < bound.size(); ++k) bound[k] = int16_t(bound[k] + (k < kNegative ? -shift : shift));
+    Codes code{};
+    for (size_t i = 0; i < kBlock; ++i) {
+      const int16_t x = order_of(bits[i]);
+      int16_t below = 0;
+      for (size_t k = 0; k < kThresholds; ++k) below = int16_t(below + (x > bound[k]));
+      code[i] = below;
+    }
+    return packed(code);
+  }
+
+ private:
+  static constexpr int kExponentOfOne = 127;
+  static constexpr size_t kNegative = 7;  // thresholds below 0
+  static float value_at(int order) { return std::bit_cast<float>(uint32_t(uint16_t(order_of(int16_t(order)))) << 16); }
+  std::array<std::array<int16_t, 16>, 128> rows_{};
+};
 
 float absmax_of(const Scales& scales, int64_t block) {
   if (const auto* plain = std::get_if<FloatScales>(&scales)) return plain->absmax.data<float>()[block];
@@ -79,24 +145,56 @@ void expand_block(T* out, const uint8_t* codes, const Values<T>& values) {
 }
 }  // namespace
 
-void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element, const Tensor& values) {
-  const std::array<float, 15> middle = thresholds();
-  const float* const from = values.data<float>();
-  float* const absmax = std::get<FloatScales>(weight.scales).absmax.data<float>() + first_element / kQuantizedBlock;
-  uint8_t* const codes = weight.codes.data<uint8_t>() + first_element / 2;
-  const int64_t count = values.elements();
+namespace {
+// body(block, values of the block, how many of them are the piece's): a last block is filled up with zeros.
+template <class T, class Body>
+void for_each_block(Stream& stream, const T* from, int64_t count, Body&& body) {
   stream.parallel((count + kQuantizedBlock - 1) / kQuantizedBlock, 256, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t at = block * kQuantizedBlock, n = std::min(kQuantizedBlock, count - at);
-      std::array<float, kQuantizedBlock> x{};  // a last block is filled up with zeros
-      std::copy_n(from + at, n, x.begin());
-      const float largest = largest_of(kQuantizedBlock, 0.0f, [&](int64_t i) { return std::abs(x[size_t(i)]); });
-      absmax[block] = largest;
-      const Codes code = codes_of(x.data(), 1.0f / largest, middle);
-      for (size_t i = 0; i < size_t(n); i += 2)
-        codes[(at + int64_t(i)) / 2] = uint8_t(uint32_t(code[i]) << 4 | uint32_t(code[i + 1]));
+      std::array<T, kBlock> x{};
+      if (n == kQuantizedBlock)
+        std::memcpy(x.data(), from + at, sizeof x);
+      else
+        std::copy_n(from + at, n, x.begin());
+      body(block, x, n);
     }
   });
+}
+}  // namespace
+
+void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element, const Tensor& values) {
+  static const Thresholds middle = thresholds();
+  static const Bounds bounds(middle);
+  float* const absmax = std::get<FloatScales>(weight.scales).absmax.data<float>() + first_element / kQuantizedBlock;
+  uint8_t* const codes = weight.codes.data<uint8_t>() + first_element / 2;
+  const auto put = [&](int64_t block, const Packed& bytes, int64_t n) {
+    uint8_t* const to = codes + block * (kQuantizedBlock / 2);
+    if (n == kQuantizedBlock)
+      std::memcpy(to, bytes.data(), bytes.size());
+    else
+      std::copy_n(bytes.data(), (n + 1) / 2, to);
+  };
+  const auto quantize = [&](int64_t block, const std::array<float, kBlock>& x, int64_t n) {
+    const float largest = largest_of(kQuantizedBlock, 0.0f, [&](int64_t i) { return std::abs(x[size_t(i)]); });
+    absmax[block] = largest;
+    put(block, codes_of(x, 1.0f / largest, middle), n);
+  };
+  if (values.dtype() == DType::float32)
+    return for_each_block(stream, values.data<float>(), values.elements(), quantize);
+  for_each_block(stream, values.data<bfloat16>(), values.elements(),
+                 [&](int64_t block, const std::array<bfloat16, kBlock>& x, int64_t n) {
+                   const auto bits = std::bit_cast<std::array<int16_t, kBlock>>(x);
+                   int16_t largest = 0;
+                   for (const int16_t b : bits) largest = std::max(largest, int16_t(b & 0x7FFF));
+                   if (Bounds::know(largest)) {
+                     absmax[block] = std::bit_cast<float>(uint32_t(largest) << 16);
+                     return put(block, bounds.codes_of(bits, largest), n);
+                   }
+                   std::array<float, kBlock> wide{};
+                   for (size_t i = 0; i < kBlock; ++i) wide[i] = float(x[i]);
+                   quantize(block, wide, n);
+                 });
 }
 
 // The rule of bitsandbytes' CUDA library: the nearer of the two neighbours in the sorted map, and of two equally near

@@ -179,6 +179,34 @@ TEST(Nf4, ZerosAndWhatIsNoNumber) {
   EXPECT_EQ(weight.codes.to_host<uint8_t>()[0], 0x0F);
 }
 
+// Every bfloat16 value under every mantissa of the block's largest, at exponents on both sides of where the rule of the
+// bounds holds: the bytes of the same values in float32.
+TEST(Nf4, BfloatsAreQuantisedAsTheirFloats) {
+  Stream stream = Stream::cpu(2);
+  const auto bits_as = [](uint32_t word) { return std::bit_cast<bfloat16>(uint16_t(word)); };
+  for (const uint32_t exponent : {1u, 15u, 16u, 127u, 239u, 240u, 254u}) {
+    std::vector<bfloat16> narrow;
+    for (uint32_t mantissa = 0; mantissa < 128; mantissa += exponent == 127 ? 1 : 9) {
+      const uint32_t largest = exponent << 7 | mantissa;
+      for (uint32_t magnitude = exponent > 18 ? (exponent - 8) << 7 : 0; magnitude <= largest; ++magnitude)
+        for (const uint32_t sign : {0x8000u, 0u}) {
+          if (narrow.size() % 64 == 0) narrow.push_back(bits_as(largest));
+          narrow.push_back(bits_as(sign | magnitude));
+        }
+      while (narrow.size() % 64 != 0) narrow.push_back(bits_as(0x8000));
+    }
+    narrow.resize(narrow.size() - 5);  // a last block that is not whole
+    std::vector<float> wide;
+    for (const bfloat16 value : narrow) wide.push_back(float(value));
+    const Shape shape{int64_t(wide.size()), 1};
+    const QuantizedTensor expected = quantized(stream, shape, wide);
+    QuantizedTensor weight = kernels::nf4_empty(stream, shape);
+    kernels::nf4_quantize(stream, weight, 0, Tensor::from(stream, {shape[0]}, narrow));
+    EXPECT_EQ(absmax_of(weight), absmax_of(expected)) << exponent;
+    EXPECT_EQ(weight.codes.to_host<uint8_t>(), expected.codes.to_host<uint8_t>()) << exponent;
+  }
+}
+
 // Odd widths, blocks over row ends, a range of rows, both types, in pieces, on threads; nothing is written outside.
 TEST(Nf4, RowsAndPieces) {
   for (const Shape& shape : {Shape{1, 1}, {7, 13}, {65, 63}, {33, 64}, {40, 65}, {300, 100}}) {

@@ -183,6 +183,9 @@ void quantised(Bench& bench) {
   const Tensor weight = bench.wide({shape.elements()}, 0.05), x = bench.made({kTokens, kWidth});
   QuantizedTensor q = kernels::nf4_empty(stream, shape);
   bench("nf4_quantize, 1408 x 512", 0, [&] { kernels::nf4_quantize(stream, q, 0, weight); });
+  Tensor narrow(stream, weight.shape(), DType::bfloat16);
+  kernels::convert(stream, narrow, weight);
+  bench("nf4_quantize, bfloat16", 0, [&] { kernels::nf4_quantize(stream, q, 0, narrow); });
   const QuantizedTensor nested = kernels::nf4_nest_scales(stream, q);
   Tensor rows = bench.made(shape), y = bench.made({kTokens, kMlp}), dx = bench.made(x.shape());
   bench("nf4_dequantize, 1408 x 512", 0, [&] { kernels::nf4_dequantize(stream, rows, q, 0); });

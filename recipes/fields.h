@@ -40,6 +40,10 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("compute", s.compute,
         About{"Number format of activations. auto: bfloat16 on a GPU that has it, float32 on the CPU."});
   visit("device", s.device, About{"Where the run computes. auto: the GPU where there is one, else the CPU."});
+  visit(
+      "cache", s.cache,
+      About{"Folder of quantised bases, so that the next start reads 4 bits a weight. auto: base-cache beside the run "
+            "folder. none: quantise at each start."});
   visit("threads", s.threads, About{.meaning = "CPU threads; 0: all cores.", .least = 0, .most = 4096});
 }
 

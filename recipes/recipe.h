@@ -54,6 +54,7 @@ struct ModelSection {
   int64_t threads = 0;  // 0: all cores
   std::string shape;
   WeightsFrom weights = WeightsFrom::load;
+  std::string cache = "auto";  // of the quantised base: auto, none, or a folder
   bool operator==(const ModelSection&) const = default;
 };
 

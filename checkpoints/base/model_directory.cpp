@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <set>
 
-#include "kernels/host/hash.h"
 #include "kernels/host/text.h"
 
 namespace hone::checkpoints {
@@ -128,6 +128,56 @@ void ModelDirectory::read_bytes(const std::string& name, uint64_t offset, std::s
   found.file->read(*found.info, offset, into);
 }
 
+void ModelDirectory::check_hash(const std::string& name, const Xxh3& hash) const {
+  const auto expected = hashes_.find(name);
+  require(expected == hashes_.end() || expected->second == hash.hex(), ExitCode::input, at(name).file->path().string(),
+          ": tensor ", name, ": its bytes are not those that were written; the file is damaged");
+}
+
+std::vector<std::byte> ModelDirectory::whole(const std::string& name) const {
+  const Place& found = at(name);
+  std::vector<std::byte> bytes(size_t(found.info->end - found.info->begin));
+  found.file->read_uncached(*found.info, 0, bytes);
+  Xxh3 hash;
+  hash.add(bytes);
+  check_hash(name, hash);
+  return bytes;
+}
+
+void ModelDirectory::stream(const std::vector<std::string>& names,
+                            const std::function<void(const TensorPiece&)>& take) const {
+  std::vector<size_t> order(names.size());
+  std::vector<const Place*> places;
+  for (size_t i = 0; i < names.size(); ++i) order[i] = i, places.push_back(&at(names[i]));
+  const auto lies = [&](size_t i) {
+    return std::pair<std::string, uint64_t>(places[i]->file->path().string(), places[i]->info->begin);
+  };
+  std::ranges::stable_sort(order, {}, lies);
+  std::vector<FileRange> ranges;
+  for (const size_t i : order) ranges.push_back(places[i]->file->range(*places[i]->info));
+  std::optional<Xxh3> hash;
+  PieceReader reader(ranges, [&](const FilePiece& piece) {
+    const size_t i = order[piece.range];
+    try {
+      require_finite(places[i]->info->dtype, piece.bytes, names[i]);
+    } catch (const Error& error) {
+      fail(error.code(), places[i]->file->path().string(), ": ", error.what());
+    }
+    if (hashes_.empty()) return;
+    if (piece.offset == 0) hash.emplace();
+    hash->add(piece.bytes);
+    if (piece.last) check_hash(names[i], *hash);
+  });
+  while (const std::optional<FilePiece> piece = reader.next()) {
+    const size_t i = order[piece->range];
+    take({.index = i,
+          .dtype = places[i]->info->dtype,
+          .offset = piece->offset,
+          .last = piece->last,
+          .bytes = piece->bytes});
+  }
+}
+
 namespace {
 constexpr std::string_view kState = ".quant_state.bitsandbytes__";
 // The 16 levels of the format, to tell NF4 from another table; kernels/nf4 has them by their bits.
@@ -149,7 +199,7 @@ constexpr std::array<float, 16> kLevels{-1.0f,
                                         1.0f};
 }  // namespace
 
-std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
+std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight, bool scales) const {
   const std::string state_name = weight + std::string(kState) + "nf4";
   const Place* const state_place = place(state_name);
   require(!has(weight + std::string(kState) + "fp4"), ExitCode::input, path_.string(), ": ", weight,
@@ -164,8 +214,8 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
 
   const uint64_t state_bytes = state_place->info->end - state_place->info->begin;
   refuse(state_place->info->dtype == FileDType::U8 && state_bytes <= 4096, "its quant_state is not a short text");
-  std::string text(state_bytes, '\0');
-  read_bytes(state_name, 0, std::as_writable_bytes(std::span(text)));
+  const std::vector<std::byte> state_text = whole(state_name);
+  const std::string text(reinterpret_cast<const char*>(state_text.data()), state_text.size());
   const Json state = parse_json(text, where + ".quant_state");
   const JsonView view(state, where + ".quant_state");
   static const std::set<std::string> known{"absmax",      "quant_map",        "nested_absmax", "nested_quant_map",
@@ -191,12 +241,13 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
   refuse(code_bytes == wanted, "expected ", wanted, " bytes of codes for (", record.rows, ", ", record.width, "), got ",
          code_bytes);
 
-  const auto floats = [&](const char* part, int64_t count) {
+  const auto floats = [&](const char* part, int64_t count, bool wanted_now = true) {
     const std::string name = weight + "." + part;
     refuse(at(name).info->elements() == count && dtype(name) == FileDType::F32, part, ": expected ", count,
            " values of F32, got ", at(name).info->elements(), " of ", name_of(dtype(name)));
-    std::vector<float> values(static_cast<size_t>(count));
-    read_float32(name, 0, values);
+    std::vector<float> values(static_cast<size_t>(wanted_now ? count : 0));
+    if (!wanted_now) return values;
+    widen(FileDType::F32, whole(name), values, name);
     return values;
   };
   refuse(std::ranges::equal(floats("quant_map", 16), kLevels), "its quant_map is not NF4's");
@@ -208,14 +259,17 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
     const std::string name = weight + ".absmax";
     refuse(at(name).info->elements() == blocks && dtype(name) == FileDType::U8, "absmax: expected ", blocks,
            " values of U8, got ", at(name).info->elements(), " of ", name_of(dtype(name)));
-    record.absmax_codes.resize(size_t(blocks));
-    read_bytes(name, 0, std::as_writable_bytes(std::span(record.absmax_codes)));
-    record.nested_absmax = floats("nested_absmax", nested_blocks);
+    if (scales) {
+      const std::vector<std::byte> bytes = whole(name);
+      record.absmax_codes.resize(bytes.size());
+      std::memcpy(record.absmax_codes.data(), bytes.data(), bytes.size());
+    }
+    record.nested_absmax = floats("nested_absmax", nested_blocks, scales);
     record.nested_map = floats("nested_quant_map", 256);
     record.offset = float(view.number("nested_offset"));
     refuse(std::isfinite(record.offset), "nested_offset is too large for float32");
   } else {
-    record.absmax = floats("absmax", blocks);
+    record.absmax = floats("absmax", blocks, scales);
   }
   record.read_codes = [file = codes.file, info = codes.info](uint64_t offset, std::span<std::byte> into) {
     file->read(*info, offset, into);
@@ -224,6 +278,7 @@ std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight) const {
 }
 
 std::string ModelDirectory::fingerprint() const {
+  if (!fingerprint_.empty()) return fingerprint_;
   Xxh3 hash;
   hash.add(config_.dump());
   std::array<std::byte, 4096> buffer{};
@@ -233,12 +288,12 @@ std::string ModelDirectory::fingerprint() const {
     for (const TensorInfo& info : file->tensors()) {
       const std::span<std::byte> part(buffer.data(), size_t(std::min<uint64_t>(buffer.size(), info.end - info.begin)));
       for (const uint64_t offset : {uint64_t(0), info.end - info.begin - part.size()}) {
-        file->read(info, offset, part);
+        file->read_uncached(info, offset, part);
         hash.add(part);
       }
     }
   }
-  return hash.hex();
+  return fingerprint_ = hash.hex();
 }
 
 }  // namespace hone::checkpoints

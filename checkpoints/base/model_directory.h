@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "checkpoints/formats/safetensors.h"
+#include "kernels/host/hash.h"
 #include "kernels/host/json.h"
 
 namespace hone::checkpoints {
@@ -31,6 +32,15 @@ struct Nf4Record {
   // Fills `into` with packed codes from byte `offset` on; (rows * width + 1) / 2 in all. Lives as long as the
   // directory.
   std::function<void(uint64_t offset, std::span<std::byte> into)> read_codes;
+};
+
+// Bytes on their way from a file.
+struct TensorPiece {
+  size_t index = 0;  // in the list of names
+  FileDType dtype = FileDType::F32;
+  uint64_t offset = 0;               // in the tensor
+  bool last = false;                 // ends the tensor
+  std::span<const std::byte> bytes;  // at an address that is a multiple of 64
 };
 
 // A file of the directory `folder` by its bare name: empty where there is none, an error where it is a link that may
@@ -54,8 +64,20 @@ class ModelDirectory {
   // As SafetensorsFile::read_float32 and read.
   void read_float32(const std::string& name, int64_t first, std::span<float> into) const;
   void read_bytes(const std::string& name, uint64_t offset, std::span<std::byte> into) const;
-  // Where `weight` is stored in 4 bits; decided by the tensors that are there, not by config.json.
-  std::optional<Nf4Record> nf4(const std::string& weight) const;
+  // Whole tensors, one after another in the order in which they lie in the files, whatever the order of `names`: each
+  // from its first piece to its last, while a thread reads the next pieces past the page cache. A piece holds whole
+  // blocks of 64 elements unless it is the last; an empty tensor is one empty piece. Takes a few pieces of memory
+  // however large the tensors are. Values that are not finite are errors, as in read_float32.
+  void stream(const std::vector<std::string>& names, const std::function<void(const TensorPiece&)>& take) const;
+  // Where `weight` is stored in 4 bits; decided by the tensors that are there, not by config.json. Without `scales`
+  // they are checked and not read.
+  std::optional<Nf4Record> nf4(const std::string& weight, bool scales = true) const;
+  // Holds what stream() and nf4() read of these tensors against a hash (xxh3) of all of a tensor's bytes; another one
+  // is an error that names the tensor.
+  void expect(std::map<std::string, std::string, std::less<>> hashes) { hashes_ = std::move(hashes); }
+
+  // The files that hold the tensors, sorted by name.
+  const std::vector<std::unique_ptr<SafetensorsFile>>& files() const { return files_; }
 
   // Hash (xxh3) of config.json and of each file's name, size, header and the first and last 4 KiB of each of its
   // tensors: another checkpoint is noticed, if only one weight was trained, a flipped bit in the middle of a weight is
@@ -71,11 +93,15 @@ class ModelDirectory {
   const Place& at(std::string_view name) const;
   fs::path required(const std::string& name, const std::string& by) const;
   void open_index(const fs::path& index);
+  void check_hash(const std::string& name, const Xxh3& hash) const;
+  std::vector<std::byte> whole(const std::string& name) const;  // verified
 
   fs::path path_;
   Json config_;
   std::vector<std::unique_ptr<SafetensorsFile>> files_;  // sorted by name
   std::map<std::string, Place, std::less<>> places_;
+  std::map<std::string, std::string, std::less<>> hashes_;
+  mutable std::string fingerprint_;  // once it was asked for
 };
 
 }  // namespace hone::checkpoints

@@ -152,11 +152,50 @@ const TensorInfo& SafetensorsFile::at(std::string_view name) const {
   return *info;
 }
 
-void SafetensorsFile::read(const TensorInfo& tensor, uint64_t offset, std::span<std::byte> into) const {
+namespace {
+void check_range(const TensorInfo& tensor, uint64_t offset, uint64_t count) {
   const uint64_t size = tensor.end - tensor.begin;
-  require(offset <= size && into.size() <= size - offset, "[safetensors] bytes ", offset, " to ", offset + into.size(),
+  require(offset <= size && count <= size - offset, "[safetensors] bytes ", offset, " to ", offset + count,
           " of tensor ", tensor.name, ", which has ", size);
+}
+}  // namespace
+
+void SafetensorsFile::read(const TensorInfo& tensor, uint64_t offset, std::span<std::byte> into) const {
+  check_range(tensor, offset, into.size());
   file_.read_at(buffer_ + tensor.begin + offset, into);
+}
+
+void SafetensorsFile::read_uncached(const TensorInfo& tensor, uint64_t offset, std::span<std::byte> into) const {
+  check_range(tensor, offset, into.size());
+  const UncachedFile file(file_);
+  const PageBuffer buffer(std::min(into.size(), PieceReader::kPiece) + 2 * PageBuffer::kPage);
+  for (size_t done = 0; done < into.size(); done += PieceReader::kPiece) {
+    const size_t count = std::min(into.size() - done, PieceReader::kPiece);
+    std::ranges::copy(file.read(buffer_ + tensor.begin + offset + done, count, buffer), into.begin() + ptrdiff_t(done));
+  }
+}
+
+namespace {
+// Whether the exponent of any value has all its bits set. Without a branch, so that it runs at the speed of memory.
+template <class Word>
+bool any_not_finite(std::span<const std::byte> bytes, Word exponent) {
+  Word found = 0;
+  for (size_t i = 0; i + sizeof(Word) <= bytes.size(); i += sizeof(Word)) {
+    Word word;
+    std::memcpy(&word, bytes.data() + i, sizeof word);
+    found |= Word((word & exponent) == exponent);
+  }
+  return found != 0;
+}
+}  // namespace
+
+void require_finite(FileDType dtype, std::span<const std::byte> bytes, std::string_view name) {
+  const bool found = dtype == FileDType::BF16  ? any_not_finite<uint16_t>(bytes, 0x7F80)
+                     : dtype == FileDType::F16 ? any_not_finite<uint16_t>(bytes, 0x7C00)
+                     : dtype == FileDType::F32 ? any_not_finite<uint32_t>(bytes, 0x7F800000)
+                     : dtype == FileDType::F64 ? any_not_finite<uint64_t>(bytes, 0x7FF0000000000000)
+                                               : false;
+  require(!found, ExitCode::input, "tensor ", name, ": holds a value that is not finite; the checkpoint is damaged");
 }
 
 void widen(FileDType dtype, std::span<const std::byte> bytes, std::span<float> into, std::string_view name) {
@@ -223,8 +262,8 @@ std::vector<TensorSpec> in_file_order(std::vector<TensorSpec> tensors) {
 }  // namespace
 
 SafetensorsWriter::SafetensorsWriter(const fs::path& path, std::vector<TensorSpec> tensors,
-                                     const std::map<std::string, std::string>& metadata)
-    : tensors_(in_file_order(std::move(tensors))), file_(path) {
+                                     const std::map<std::string, std::string>& metadata, PageCache cache)
+    : tensors_(in_file_order(std::move(tensors))), file_(path, cache) {
   OrderedJson header = OrderedJson::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   uint64_t begin = 0;

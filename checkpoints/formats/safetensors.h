@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/host/file.h"
+#include "kernels/host/piece_reader.h"
 
 namespace hone::checkpoints {
 
@@ -58,6 +58,7 @@ class SafetensorsFile {
  public:
   explicit SafetensorsFile(const fs::path& path);
   const fs::path& path() const { return file_.path(); }
+  const InputFile& file() const { return file_; }
   const std::vector<TensorInfo>& tensors() const { return tensors_; }  // in the order of the buffer
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const TensorInfo* find(std::string_view name) const;  // null where there is none
@@ -66,6 +67,12 @@ class SafetensorsFile {
 
   // Fills `into` with the tensor's bytes from `offset` on.
   void read(const TensorInfo&, uint64_t offset, std::span<std::byte> into) const;
+  // The same past the page cache, for what is read once.
+  void read_uncached(const TensorInfo&, uint64_t offset, std::span<std::byte> into) const;
+  // Where all of its bytes are, for a PieceReader. As long as this object lives.
+  FileRange range(const TensorInfo& tensor) const {
+    return {.file = &file_, .offset = buffer_ + tensor.begin, .bytes = tensor.end - tensor.begin};
+  }
   // Overwrites `into` with elements first … first + into.size() - 1 of an F32, F16, BF16 or F64 tensor; F64 is rounded
   // to nearest even, the others are exact. Values that are not finite and other types are errors.
   void read_float32(const TensorInfo&, int64_t first, std::span<float> into) const;
@@ -82,6 +89,10 @@ class SafetensorsFile {
 // Overwrites `into`: bytes of an F32, F16, BF16 or F64 tensor as float32 values. `name` is for errors.
 void widen(FileDType, std::span<const std::byte> bytes, std::span<float> into, std::string_view name);
 
+// Refuses F32, F16, BF16 and F64 bytes that hold a value that is not finite, as the functions above do; other types
+// pass.
+void require_finite(FileDType, std::span<const std::byte> bytes, std::string_view name);
+
 // What a file will hold.
 struct TensorSpec {
   std::string name;
@@ -97,7 +108,7 @@ struct TensorSpec {
 class SafetensorsWriter {
  public:
   SafetensorsWriter(const fs::path& path, std::vector<TensorSpec> tensors,
-                    const std::map<std::string, std::string>& metadata = {});
+                    const std::map<std::string, std::string>& metadata = {}, PageCache cache = PageCache::keep);
   const std::vector<TensorSpec>& order() const { return tensors_; }
   // The next bytes of `name`, little-endian, row-major: tensors in the order of order(), each in any number of pieces.
   void put(std::string_view name, std::span<const std::byte> bytes);

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <random>
 
 #include "kernels/host/appender.h"
@@ -128,6 +129,7 @@ InputFile::InputFile(const fs::path& path) : path_(path), fd_(::open(path.c_str(
   require(::fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode), ExitCode::input, path.string(),
           ": not a regular file");
   size_ = uint64_t(status.st_size);
+  modified_ = int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
 void InputFile::read_at(uint64_t offset, std::span<std::byte> into) const {
@@ -142,6 +144,51 @@ void InputFile::read_at(uint64_t offset, std::span<std::byte> into) const {
   }
 }
 
+PageBuffer::PageBuffer(size_t bytes)
+    : size_((bytes + kPage - 1) / kPage * kPage),
+      memory_(static_cast<std::byte*>(::operator new(size_, std::align_val_t(kPage), std::nothrow))) {
+  require(memory_ != nullptr, ExitCode::memory, "[memory] the host has no ", size_, " bytes left to read into");
+}
+void PageBuffer::Free::operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t(kPage)); }
+
+// Opened by its descriptor and not by its name, which may lead elsewhere by now.
+UncachedFile::UncachedFile(const InputFile& file) : file_(&file) {
+  const std::string opened = "/proc/self/fd/" + std::to_string(file.fd_.get());
+  if (!fails("direct", file.path())) direct_ = FileDescriptor(::open(opened.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
+}
+
+std::span<std::byte> UncachedFile::read(uint64_t offset, size_t count, const PageBuffer& buffer) const {
+  constexpr uint64_t kPage = PageBuffer::kPage;
+  const uint64_t begin = offset / kPage * kPage, lead = offset - begin,
+                 end = (offset + count + kPage - 1) / kPage * kPage;
+  const std::span<std::byte> memory = buffer.bytes();
+  require(memory.size() >= end - begin, "[file] ", count, " bytes at ", offset, " do not fit a buffer of ",
+          memory.size());
+  require(offset <= file_->size() && count <= file_->size() - offset, ExitCode::input, file_->path().string(), ": has ",
+          file_->size(), " bytes, ", count, " at byte ", offset, " are wanted; was it cut while copying?");
+  uint64_t got = 0;  // from `begin` on
+  while (direct() && got < lead + count) {
+    const int limit = fault() ? fault()("read", file_->path()) : 0;
+    const uint64_t wanted = limit < 0 ? uint64_t(-limit) : std::min<uint64_t>(end - begin - got, 1 << 30);
+    if (limit > 0) errno = limit;
+    const ssize_t more =
+        limit > 0 ? -1 : ::pread(direct_.get(), memory.data() + got, size_t(wanted), off_t(begin + got));
+    if (more < 0 && errno == EINTR) continue;
+    // Where it cannot go on like this (EINVAL: another alignment is wanted) or errs, the way through the cache decides.
+    if (more <= 0) break;
+    got += uint64_t(more);
+  }
+  if (got < lead + count) {
+    const std::span<std::byte> rest = memory.subspan(size_t(got), size_t(lead + count - got));
+    file_->read_at(begin + got, rest);
+    ::posix_fadvise(file_->fd_.get(), off_t(begin), off_t(end - begin), POSIX_FADV_DONTNEED);
+  }
+  constexpr uint64_t kAligned = 64;
+  if (lead % kAligned == 0) return memory.subspan(size_t(lead), count);
+  std::memmove(memory.data(), memory.data() + lead, count);
+  return memory.first(count);
+}
+
 std::string read_text(const fs::path& path, uint64_t limit) {
   const InputFile file(path);
   require(file.size() <= limit, ExitCode::input, path.string(), ": ", file.size(), " bytes, the limit is ", limit);
@@ -153,8 +200,8 @@ std::string read_text(const fs::path& path, uint64_t limit) {
 std::string hash_of_file(const fs::path& path) { return hash_file<Xxh3>(path); }
 std::string sha256_of_file(const fs::path& path) { return hash_file<Sha256>(path); }
 
-FileWriter::FileWriter(fs::path final_path)
-    : final_(std::move(final_path)), temporary_(temporary_name(final_, kTemporary)) {
+FileWriter::FileWriter(fs::path final_path, PageCache cache)
+    : final_(std::move(final_path)), temporary_(temporary_name(final_, kTemporary)), cache_(cache) {
   if (!fails("open", final_))
     fd_ = FileDescriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (fd_.get() < 0) cannot("create", final_);
@@ -167,10 +214,23 @@ FileWriter::~FileWriter() {
 void FileWriter::write(std::span<const std::byte> bytes) {
   write_all(fd_.get(), bytes, final_);
   written_ += bytes.size();
+  if (cache_ == PageCache::drop) drop_written();
+}
+
+// One stretch is on its way to the disk while the next is written; only what has arrived can leave the cache.
+void FileWriter::drop_written() {
+  constexpr uint64_t kStretch = uint64_t(16) << 20;
+  if (written_ < started_ + kStretch) return;
+  ::sync_file_range(fd_.get(), off_t(started_), off_t(written_ - started_), SYNC_FILE_RANGE_WRITE);
+  ::sync_file_range(fd_.get(), off_t(dropped_), off_t(started_ - dropped_),
+                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+  ::posix_fadvise(fd_.get(), off_t(dropped_), off_t(started_ - dropped_), POSIX_FADV_DONTNEED);
+  dropped_ = started_, started_ = written_;
 }
 
 void FileWriter::commit() {
   if (fails("fsync", final_) || ::fsync(fd_.get()) != 0) cannot("sync", final_);
+  if (cache_ == PageCache::drop) ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
   if (::close(fd_.release()) != 0) cannot("close", final_);
   rename_over(temporary_, final_);
   committed_ = true;

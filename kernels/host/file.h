@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,23 +43,60 @@ class InputFile {
   explicit InputFile(const fs::path& path);  // a regular file; a missing one is named with the nearest that is there
   const fs::path& path() const { return path_; }
   uint64_t size() const { return size_; }
+  int64_t modified() const { return modified_; }  // nanoseconds of the file system's clock
   // Fills `into` from `offset`; a file that ends before is an error.
   void read_at(uint64_t offset, std::span<std::byte> into) const;
 
  private:
+  friend class UncachedFile;
   fs::path path_;
   FileDescriptor fd_;
   uint64_t size_ = 0;
+  int64_t modified_ = 0;
+};
+
+// Memory that starts at a page.
+class PageBuffer {
+ public:
+  static constexpr size_t kPage = 4096;
+  explicit PageBuffer(size_t bytes);  // rounded up to whole pages; uninitialised
+  std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  size_t size_;
+  std::unique_ptr<std::byte[], Free> memory_;
+};
+
+// Reads much of a file without leaving it in the page cache: what is read once must not push out what others use, and
+// on unified memory the cache is taken from the model. O_DIRECT where the file system has it; elsewhere what was read
+// is dropped from the cache again. `file` outlives it.
+class UncachedFile {
+ public:
+  explicit UncachedFile(const InputFile& file);
+  bool direct() const { return direct_.get() >= 0; }
+  // Bytes [offset, offset + count) of the file, in `buffer`, which has two pages more than `count`: valid until it is
+  // used again, and at an address that is a multiple of 64. A file that ends before is an error.
+  std::span<std::byte> read(uint64_t offset, size_t count, const PageBuffer& buffer) const;
+
+ private:
+  const InputFile* file_;
+  FileDescriptor direct_;
 };
 
 std::string read_text(const fs::path& path, uint64_t limit = uint64_t(1) << 30);
 std::string hash_of_file(const fs::path& path);    // xxh3, 32 digits
 std::string sha256_of_file(const fs::path& path);  // 64 digits
 
+// Whether what is written stays in the page cache. `drop` writes as it goes and is for large files nobody reads soon.
+enum class PageCache { keep, drop };
+
 // A new file that takes its final name at commit(). Mode 0600.
 class FileWriter {
  public:
-  explicit FileWriter(fs::path final_path);
+  explicit FileWriter(fs::path final_path, PageCache cache = PageCache::keep);
   FileWriter(const FileWriter&) = delete;
   ~FileWriter();
   void write(std::span<const std::byte> bytes);
@@ -67,9 +105,11 @@ class FileWriter {
   void commit();
 
  private:
+  void drop_written();
   fs::path final_, temporary_;
   FileDescriptor fd_;
-  uint64_t written_ = 0;
+  PageCache cache_;
+  uint64_t written_ = 0, started_ = 0, dropped_ = 0;  // bytes; started_: on their way to the disk
   bool committed_ = false;
 };
 void write_text(const fs::path& path, std::string_view text);  // one FileWriter
@@ -118,8 +158,9 @@ std::vector<fs::path> entries_of(const fs::path& folder);  // sorted by name
 // "no such file: data/suport.jsonl (nearest: data/support.jsonl)"
 std::string missing_text(const fs::path& path);
 
-// For tests: asked before each system call that changes something ("open", "write", "fsync", "rename", "mkdir"); what
-// it returns other than 0 is the errno with which that call fails.
+// For tests: asked before each system call that changes something ("open", "write", "fsync", "rename", "mkdir"), that
+// opens a file past the cache ("direct") or reads it so ("read"); what it returns other than 0 is the errno with which
+// that call fails. For "read" -n is answered with no more than n bytes.
 using FileFault = std::function<int(std::string_view call, const fs::path& path)>;
 void set_file_fault(FileFault fault);
 

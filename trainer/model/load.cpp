@@ -1,6 +1,8 @@
 #include "trainer/model/load.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/nf4/nf4.h"
@@ -8,8 +10,7 @@
 namespace hone::trainer {
 
 namespace {
-constexpr int64_t kPiece = int64_t(1) << 20;  // elements on their way at a time; a multiple of the quantised block
-
+// Makes the tensors and notes where each goes; run() then fills them in the order in which they lie in the files.
 class Loader {
  public:
   Loader(Stream& stream, const Weights& weights, const LoadOptions& options)
@@ -19,81 +20,106 @@ class Loader {
   ParameterPtr parameter(const std::string& name, const Shape& shape) {
     const bool frozen_matrix = !options_.trainable && shape.rank() == 2;
     const bool narrow = frozen_matrix && (options_.dtype == DType::bfloat16 || weights_.stored_as_bfloat16(name));
-    Tensor value(stream_, shape, narrow ? DType::bfloat16 : wide_of(options_.dtype));
-    for_each_piece(name, shape, [&](int64_t first, std::span<const float> values) {
-      const int64_t count = int64_t(values.size());
-      Tensor piece(stream_, {count}, DType::float32), place = value.flat_range(first, {count});
-      piece.write(values);
-      kernels::convert(stream_, place, piece);
+    const Tensor value(stream_, shape, narrow ? DType::bfloat16 : wide_of(options_.dtype));
+    want({.name = name, .shape = shape}, [this, value](const WeightPiece& piece) {
+      Tensor place = value.flat_range(piece.first, {piece.elements()});
+      kernels::convert(stream_, place, staged(piece));
     });
     return std::make_shared<Parameter>(Parameter{name, value, {}, options_.trainable, shape.rank() == 2});
   }
 
-  Linear linear(const std::string& name, int64_t out, int64_t in, bool bias) {
-    Linear result{.name = name, .weight = {}, .bias = {}, .lora = {}};
+  // `layer` stays where it is until run() has returned.
+  void linear(Linear& layer, const std::string& name, int64_t out, int64_t in, bool bias) {
     const std::string weight = name + ".weight";
-    const auto stored = weights_.nf4(weight);
-    if (stored) {
-      result.weight = stored_nf4(weight, *stored, {out, in});
+    const Shape shape{out, in};
+    layer.name = name;
+    if (const auto stored = weights_.nf4(weight, reads())) {
+      layer.weight = stored_nf4(weight, *stored, shape);
     } else if (options_.quantize) {
-      result.weight = quantized(weight, {out, in});
+      quantized(layer.weight, weight, shape);
     } else {
-      result.weight = parameter(weight, {out, in});
+      layer.weight = parameter(weight, shape);
     }
-    if (bias) result.bias = parameter(name + ".bias", {out});
-    return result;
+    if (bias) layer.bias = parameter(name + ".bias", {out});
+  }
+
+  void run() {
+    if (!reads()) return;
+    weights_.stream(wanted_, [this](const WeightPiece& piece) { takers_[piece.index](piece); });
   }
 
  private:
   bool reads() const { return stream_.device().type != DeviceType::meta; }
 
-  template <class F>
-  void for_each_piece(const std::string& name, const Shape& shape, F&& body) {
-    if (!reads()) return;
-    std::vector<float> buffer(size_t(std::min(kPiece, shape.elements())));
-    for (int64_t first = 0; first < shape.elements(); first += kPiece) {
-      const std::span<float> piece(buffer.data(), size_t(std::min(kPiece, shape.elements() - first)));
-      weights_.read(name, shape, first, piece);
-      body(first, std::span<const float>(piece));
-    }
+  void want(WantedTensor tensor, Weights::Take take) {
+    wanted_.push_back(std::move(tensor));
+    takers_.push_back(std::move(take));
   }
 
-  QuantizedTensor quantized(const std::string& name, const Shape& shape) {
-    QuantizedTensor weight = kernels::nf4_empty(stream_, shape);
-    for_each_piece(name, shape, [&](int64_t first, std::span<const float> values) {
-      Tensor piece(stream_, {int64_t(values.size())}, DType::float32);
-      piece.write(values);
-      kernels::nf4_quantize(stream_, weight, first, piece);
-    });
-    return options_.double_quantization ? kernels::nf4_nest_scales(stream_, weight) : weight;
+  // A piece on the device, until the next one.
+  Tensor staged(const WeightPiece& piece) {
+    Tensor& room = staging_[size_t(piece.dtype)];
+    const int64_t count = piece.elements();
+    if (!room || room.elements() < count) room = Tensor(stream_, {count}, piece.dtype);
+    Tensor place = room.flat_range(0, {count});
+    const auto write = [&]<class T>() {
+      place.write(std::span(reinterpret_cast<const T*>(piece.bytes.data()), size_t(count)));
+    };
+    if (piece.dtype == DType::bfloat16)
+      write.operator()<bfloat16>();
+    else
+      write.operator()<float>();
+    return place;
+  }
+
+  // The float32 scales of one weight at a time: it is made when its first piece comes.
+  void quantized(Weight& place, const std::string& name, const Shape& shape) {
+    const auto finished = [this](const QuantizedTensor& weight) {
+      return options_.double_quantization ? kernels::nf4_nest_scales(stream_, weight) : weight;
+    };
+    if (!reads()) {
+      place = finished(kernels::nf4_empty(stream_, shape));
+      return;
+    }
+    want({.name = name, .shape = shape},
+         [this, &place, shape, finished, weight = QuantizedTensor{}](const WeightPiece& piece) mutable {
+           if (piece.first == 0) weight = kernels::nf4_empty(stream_, shape);
+           kernels::nf4_quantize(stream_, weight, piece.first, staged(piece));
+           if (piece.last) place = finished(std::exchange(weight, {}));
+         });
   }
 
   QuantizedTensor stored_nf4(const std::string& name, const checkpoints::Nf4Record& record, const Shape& shape) {
     require(record.rows == shape[0] && record.width == shape[1], ExitCode::input, "tensor ", name, ": expected shape ",
             shape, " by config.json, its quantisation state says (", record.rows, ", ", record.width, ")");
     QuantizedTensor weight = kernels::nf4_empty(stream_, shape);
-    std::vector<uint8_t> buffer(reads() ? size_t(std::min(kPiece, weight.codes.elements())) : 0);
-    for (int64_t first = 0; reads() && first < weight.codes.elements(); first += kPiece) {
-      const std::span<uint8_t> piece(buffer.data(), size_t(std::min(kPiece, weight.codes.elements() - first)));
-      record.read_codes(uint64_t(first), std::as_writable_bytes(piece));
-      Tensor place = weight.codes.flat_range(first, {int64_t(piece.size())});
-      place.write<uint8_t>(piece);
-    }
+    want({.name = name, .shape = shape, .codes = true}, [codes = weight.codes](const WeightPiece& piece) {
+      Tensor place = codes.flat_range(piece.first, {piece.elements()});
+      place.write(std::span(reinterpret_cast<const uint8_t*>(piece.bytes.data()), piece.bytes.size()));
+    });
+    const int64_t blocks = (shape.elements() + kQuantizedBlock - 1) / kQuantizedBlock;
     if (!record.nested) {
-      std::get<FloatScales>(weight.scales).absmax.write<float>(record.absmax);
+      if (reads()) std::get<FloatScales>(weight.scales).absmax.write<float>(record.absmax);
       return weight;
     }
-    const int64_t blocks = int64_t(record.absmax_codes.size());
-    NestedScales scales{.codes = Tensor::from(stream_, {blocks}, record.absmax_codes),
-                        .nested = Tensor::from(stream_, {int64_t(record.nested_absmax.size())}, record.nested_absmax),
-                        .map = Tensor::from(stream_, {256}, record.nested_map),
+    NestedScales scales{.codes = Tensor(stream_, {blocks}, DType::uint8),
+                        .nested = Tensor(stream_, {(blocks + kNestedBlock - 1) / kNestedBlock}, DType::float32),
+                        .map = Tensor(stream_, {256}, DType::float32),
                         .offset = record.offset};
+    if (reads()) {
+      scales.codes.write<uint8_t>(record.absmax_codes);
+      scales.nested.write<float>(record.nested_absmax);
+      scales.map.write<float>(record.nested_map);
+    }
     return {shape, weight.codes, scales};
   }
 
   Stream& stream_;
   const Weights& weights_;
   const LoadOptions& options_;
+  std::vector<WantedTensor> wanted_;
+  std::vector<Weights::Take> takers_;
+  std::array<Tensor, 5> staging_;  // one for each type that came
 };
 }  // namespace
 
@@ -106,20 +132,23 @@ Decoder load_decoder(Stream& stream, const Config& c, const Weights& weights, co
   model.inv_freq = Tensor::from(stream, {c.head_dim / 2}, inverse_frequencies(c));
   model.embedding = load.parameter(named(names.embedding), {c.vocabulary, c.width});
   const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
-  for (int64_t i = 0; i < c.layers; ++i) {
+  model.layers.resize(size_t(c.layers));
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    Layer& layer = model.layers[i];
     const auto at = [&](std::string_view part) { return joined(names.layers, i, ".", part); };
-    model.layers.push_back({.attention_norm = load.parameter(named(at(names.attention_norm)), {c.width}),
-                            .mlp_norm = load.parameter(named(at(names.mlp_norm)), {c.width}),
-                            .q = load.linear(at(names.q), q, c.width, c.attention_bias),
-                            .k = load.linear(at(names.k), kv, c.width, c.attention_bias),
-                            .v = load.linear(at(names.v), kv, c.width, c.attention_bias),
-                            .o = load.linear(at(names.o), c.width, q, c.attention_bias),
-                            .gate = load.linear(at(names.gate), c.mlp_width, c.width, c.mlp_bias),
-                            .up = load.linear(at(names.up), c.mlp_width, c.width, c.mlp_bias),
-                            .down = load.linear(at(names.down), c.width, c.mlp_width, c.mlp_bias)});
+    layer.attention_norm = load.parameter(named(at(names.attention_norm)), {c.width});
+    layer.mlp_norm = load.parameter(named(at(names.mlp_norm)), {c.width});
+    load.linear(layer.q, at(names.q), q, c.width, c.attention_bias);
+    load.linear(layer.k, at(names.k), kv, c.width, c.attention_bias);
+    load.linear(layer.v, at(names.v), kv, c.width, c.attention_bias);
+    load.linear(layer.o, at(names.o), c.width, q, c.attention_bias);
+    load.linear(layer.gate, at(names.gate), c.mlp_width, c.width, c.mlp_bias);
+    load.linear(layer.up, at(names.up), c.mlp_width, c.width, c.mlp_bias);
+    load.linear(layer.down, at(names.down), c.width, c.mlp_width, c.mlp_bias);
   }
   model.norm = load.parameter(named(names.norm), {c.width});
   model.head = c.tied ? model.embedding : load.parameter(named(names.head), {c.vocabulary, c.width});
+  load.run();
   return model;
 }
 

@@ -9,17 +9,44 @@
 
 namespace hone::trainer {
 
-void DirectoryWeights::read(const std::string& name, const Shape& shape, int64_t first, std::span<float> into) const {
+void DirectoryWeights::check_shape(const WantedTensor& wanted) const {
+  const auto& [name, shape, codes] = wanted;
   const std::vector<int64_t> found = directory_.shape(name);
-  bool same = int(found.size()) == shape.rank();
-  for (int i = 0; same && i < shape.rank(); ++i) same = found[size_t(i)] == shape[i];
+  bool same = codes || int(found.size()) == shape.rank();
+  for (int i = 0; same && !codes && i < shape.rank(); ++i) same = found[size_t(i)] == shape[i];
   if (!same) {
     std::string text;
     for (const int64_t dim : found) text += (text.empty() ? "" : ", ") + std::to_string(dim);
     fail(ExitCode::input, directory_.path().string(), ": tensor ", name, ": expected shape ", shape,
          " by config.json, got (", text, "); do config.json and the weights belong together?");
   }
-  directory_.read_float32(name, first, into);
+}
+
+void DirectoryWeights::stream(const std::vector<WantedTensor>& wanted, const Take& take) const {
+  std::vector<std::string> names;
+  for (const WantedTensor& tensor : wanted) {
+    check_shape(tensor);
+    names.push_back(tensor.name);
+  }
+  std::vector<float> wide;
+  directory_.stream(names, [&](const checkpoints::TensorPiece& piece) {
+    using checkpoints::FileDType;
+    const bool codes = wanted[piece.index].codes,
+               as_is = piece.dtype == FileDType::F32 || piece.dtype == FileDType::BF16;
+    WeightPiece out{.index = piece.index, .last = piece.last, .bytes = piece.bytes};
+    const size_t size = codes ? 1 : size_t(checkpoints::bits_of(piece.dtype)) / 8;
+    out.first = int64_t(piece.offset / std::max<size_t>(size, 1));
+    if (codes) {
+      out.dtype = DType::uint8;
+    } else if (as_is) {
+      out.dtype = piece.dtype == FileDType::F32 ? DType::float32 : DType::bfloat16;
+    } else {
+      wide.resize(size == 0 ? 0 : piece.bytes.size() / size);
+      checkpoints::widen(piece.dtype, piece.bytes, wide, names[piece.index]);
+      out.bytes = std::as_bytes(std::span(wide));
+    }
+    take(out);
+  });
 }
 
 bool DirectoryWeights::stored_as_bfloat16(const std::string& name) const {
@@ -33,7 +60,24 @@ bool RandomWeights::has(const std::string& name) const {
   return name.find("mlp") != std::string::npos ? config_.mlp_bias : config_.attention_bias;
 }
 
-void RandomWeights::read(const std::string& name, const Shape& shape, int64_t first, std::span<float> into) const {
+void RandomWeights::stream(const std::vector<WantedTensor>& wanted, const Take& take) const {
+  constexpr int64_t kPiece = int64_t(1) << 20;
+  std::vector<float> values;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const int64_t all = wanted[i].shape.elements();
+    int64_t first = 0;
+    do {
+      values.resize(size_t(std::min(kPiece, all - first)));
+      fill(wanted[i], first, values);
+      const int64_t end = first + int64_t(values.size());
+      take({.index = i, .first = first, .last = end == all, .bytes = std::as_bytes(std::span(values))});
+      first = end;
+    } while (first < all);
+  }
+}
+
+void RandomWeights::fill(const WantedTensor& wanted, int64_t first, std::span<float> into) const {
+  const auto& [name, shape, codes] = wanted;
   if (shape.rank() == 1) {
     std::ranges::fill(into, name.ends_with(".bias") ? 0.0f : 1.0f);
     return;

@@ -1,6 +1,9 @@
 #include "trainer/run/setup.h"
 
+#include <iostream>
 #include <thread>
+
+#include "trainer/run/cached_base.h"
 
 namespace hone::trainer {
 
@@ -40,7 +43,9 @@ LoraOptions lora_options(const recipes::AdapterSection& adapter, uint64_t seed) 
 
 Decoder load_for_use(Stream& stream, const recipes::Recipe& recipe, const Base& base,
                      const std::optional<fs::path>& adapter) {
-  Decoder model = load_decoder(stream, base.config, *weights_of(recipe, base), load_options(recipe, false));
+  CachedBase cached(recipe, base, load_options(recipe, false),
+                    [](const std::string& note) { std::cerr << note << '\n'; });
+  Decoder model = cached.load(stream, *weights_of(recipe, base));
   if (adapter) add_lora(stream, model, checkpoints::read_adapter(*adapter), false);
   return model;
 }

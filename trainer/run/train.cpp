@@ -9,6 +9,7 @@
 #include "kernels/host/text.h"
 #include "trainer/evaluation/evaluate.h"
 #include "trainer/plan/planner.h"
+#include "trainer/run/cached_base.h"
 #include "trainer/run/corpus.h"
 #include "trainer/run/export.h"
 #include "trainer/run/run_folder.h"
@@ -30,7 +31,7 @@ bool trains_everything(const recipes::Recipe& recipe) { return recipe.adapter.ty
 Json facts_of(const recipes::Recipe& recipe, const Base& base, const Corpus& corpus) {
   Json settings = recipes::to_json(recipe);
   settings.erase("output");
-  for (const char* key : {"threads", "device", "shape"}) settings["model"].erase(key);
+  for (const char* key : {"threads", "device", "shape", "cache"}) settings["model"].erase(key);
   for (const char* key : {"eval_steps", "sample_prompts", "recompute"}) settings["training"].erase(key);
   return {{"recipe", settings}, {"base", base.directory.fingerprint()}, {"data", corpus.hash}};
 }
@@ -93,7 +94,9 @@ class Run {
     const Config& c = base_.config;
     weights_ = weights_of(recipe_, base_);
     const LoadOptions options = load_options(recipe_, all);
-    model_.emplace(load_decoder(stream_, c, *weights_, options));
+    cached_base_.emplace(recipe_, base_, options, [this](const std::string& line) { say(line); });
+    model_.emplace(cached_base_->load(stream_, *weights_));
+    cached_base_->keep(*model_);
     if (!all && recipe_.adapter.path.empty()) {
       lora_ = lora_options(recipe_.adapter, uint64_t(recipe_.training.seed));
       add_lora(stream_, *model_, lora_);
@@ -288,6 +291,7 @@ class Run {
 
   void finish() {
     evaluate_now();
+    cached_base_->finish();
     log_.close();
     const std::string what = trains_everything(recipe_) ? "model" : "adapter";
     const fs::path place = folder_.path() / what;
@@ -344,6 +348,7 @@ class Run {
   std::optional<data::Batches> batches_;
   int64_t total_steps_ = 0;
   std::unique_ptr<Weights> weights_;
+  std::optional<CachedBase> cached_base_;
   std::optional<Decoder> model_;
   LoraOptions lora_;
   std::optional<RunShape> shape_;

@@ -1,10 +1,11 @@
-// Data files read into rows of tokens, in memory.
+// Data files read into rows of tokens: one at a time (read_rows), or all in memory (Dataset).
 //   const Dataset all = Dataset::read({.files = {{"train.jsonl", RowKind::messages}}, .max_length = 4096,
 //                                      .vocabulary = 128256}, &tokenizer, pool);
 //   auto [train, evaluation] = all.split_by_hash(0.02);
 //   print(Receipt(train, &evaluation, {}).text());
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,31 @@ struct Reading {
   int64_t cut = 0;        // texts cut into pieces of max_length
   int64_t truncated = 0;  // tokens lost in cutting: a piece of one token has nothing to learn
 };
+
+// How far reading has come: the record that gave the last row, and how many rows it gave until then.
+struct ReadPosition {
+  int32_t file = 0;
+  int64_t record = 0;  // 0-based in the file
+  int64_t rows = 0;    // 0: nothing was read yet
+  bool operator==(const ReadPosition&) const = default;
+};
+
+struct RowReading {
+  // Each row in the order of the files; what `so_far` counts and `after` say is as of this row. Not called any more
+  // once something is wrong with a file: then reading goes on for the list of problems alone.
+  std::function<void(Row&& row, const Reading& so_far, const ReadPosition& after)> take;
+  // Where an earlier reading stopped; its rows are passed over.
+  ReadPosition from{};
+  Reading reading{};
+  // Called now and then with the bytes read of the file.
+  std::function<void(int32_t file, uint64_t bytes)> progress{};
+};
+// What Dataset::read does, without keeping the rows: memory is bounded by the longest records, not by the files.
+Reading read_rows(const DatasetOptions& options, const Tokenizer* tokenizer, ThreadPool& pool,
+                  const RowReading& reading);
+
+// Whether a row is held out for evaluation, by the hash of its tokens alone.
+bool is_held_out(const Row& row, double fraction);
 
 class Dataset {
  public:

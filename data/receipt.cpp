@@ -54,25 +54,29 @@ std::string_view unlearned_words(const std::vector<DataFile>& files) {
 }
 }  // namespace
 
+void RowCounts::add(const Row& row) {
+  rows += row.piece == 0;
+  tokens += int64_t(row.tokens.size()), learned += row.learned(), answers += row.answers, ends += row.ends;
+}
+
 Receipt::Receipt(const Dataset& train, const Dataset* evaluation_data, const std::optional<Packed>& how, bool split)
     : files(train.files()), reading(train.reading()), packed(how) {
   std::unordered_set<uint64_t> seen;
+  RowCounts counts;
   for (const Row& row : train.rows()) {
-    tokens += int64_t(row.tokens.size()), learned += row.learned();
-    if (row.piece > 0) continue;
-    ++used;
-    duplicates += !seen.insert(row.content).second;
+    counts.add(row);
+    if (row.piece == 0) duplicates += !seen.insert(row.content).second;
   }
-  for (const Row& row : train.rows()) answers += row.answers, ends += row.ends;
+  used = counts.rows, tokens = counts.tokens, learned = counts.learned, answers = counts.answers, ends = counts.ends;
   if (!evaluation_data) return;
-  evaluation.emplace();
+  RowCounts held;
+  int64_t shared = 0;
   for (const Row& row : evaluation_data->rows()) {
-    evaluation->tokens += int64_t(row.tokens.size()), evaluation->learned += row.learned();
-    if (row.piece > 0) continue;
-    ++evaluation->rows;
-    evaluation->shared += int64_t(seen.count(row.content));
+    held.add(row);
+    if (row.piece == 0) shared += int64_t(seen.count(row.content));
   }
-  if (split) held_out = evaluation->rows;
+  evaluation = EvaluationCounts{held.rows, held.tokens, held.learned, shared};
+  if (split) held_out = held.rows;
 }
 
 std::string Receipt::text() const {

@@ -17,7 +17,15 @@ struct EvaluationCounts {
   int64_t shared = 0;  // rows that training has too
 };
 
+// Sums over rows.
+struct RowCounts {
+  int64_t rows = 0;  // pieces of a text counted once
+  int64_t tokens = 0, learned = 0, answers = 0, ends = 0;
+  void add(const Row& row);
+};
+
 struct Receipt {
+  Receipt() = default;
   // `evaluation` may be null; where it was split off from `train` (one Reading for both), say so with `split`.
   Receipt(const Dataset& train, const Dataset* evaluation, const std::optional<Packed>& packed, bool split = false);
 

@@ -91,6 +91,10 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("max_length", s.max_length,
         About{.meaning = "Longest row in tokens, and the length of packed rows.", .least = 2, .most = 16777216});
   visit("packing", s.packing, About{"Several documents in a row, isolated from each other: no padding to pay for."});
+  visit(
+      "packing_method", s.packing_method,
+      About{
+          "best_fit: each document where it fills a row best, the least padding. sequential: in order, as they come."});
   visit("train_on", s.train_on,
         About{"answers: learn the assistant's turns. last: only the last of them. all: every token."});
   visit("shuffle", s.shuffle, About{"A new order in every epoch, by training.seed. false: file order."});
@@ -98,6 +102,9 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("bad_rows", s.bad_rows,
         About{"Rows that are broken, of another schema or over 64 MiB. stop: name them and start nothing. skip: leave "
               "them out and count them in the receipt."});
+  visit("shards", s.shards,
+        About{"Folder of the prepared data, reused while data and settings are the same. Default: shards, beside "
+              "output.dir. May be deleted between runs."});
 }
 
 template <class Section, class Visit>
@@ -175,6 +182,8 @@ template <>
 inline constexpr std::array kWords<WeightsFrom>{"load", "random"};
 template <>
 inline constexpr std::array kWords<AdapterType>{"lora", "none"};
+template <>
+inline constexpr std::array kWords<PackingMethod>{"best_fit", "sequential"};
 template <>
 inline constexpr std::array kWords<RowType>{"messages", "alpaca", "completion", "text", "tokens"};
 template <>

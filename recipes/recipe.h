@@ -22,6 +22,7 @@ enum class Compute { automatic, float32, bfloat16 };
 enum class DeviceChoice { automatic, cpu, cuda };
 enum class WeightsFrom { load, random };
 enum class AdapterType { lora, none };
+enum class PackingMethod { best_fit, sequential };
 enum class RowType { messages, alpaca, completion, text, tokens };
 enum class TrainOn { answers, all, last };
 enum class ChatLayout { chatml, llama3, plain };
@@ -75,10 +76,12 @@ struct DataSection {
   double evaluation_split = 0;
   int64_t max_length = 2048;
   bool packing = true;
+  PackingMethod packing_method = PackingMethod::best_fit;
   TrainOn train_on = TrainOn::answers;
   bool shuffle = true;
   ChatLayout chat_layout = ChatLayout::chatml;
   BadRows bad_rows = BadRows::stop;
+  std::string shards;  // empty: the folder shards beside output.dir
   bool operator==(const DataSection&) const = default;
 };
 

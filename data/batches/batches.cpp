@@ -2,87 +2,163 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
-#include "data/batches/packing.h"
 #include "kernels/host/error.h"
 
 namespace hone::data {
 
-Batch join(const std::vector<Row>& rows, std::span<const int64_t> indices) {
+namespace {
+// `length(row)` and `copy(row, tokens, labels)` as in RowBlock.
+template <class Length, class Copy>
+Batch join_rows(std::span<const int64_t> indices, Length&& length, Copy&& copy) {
   Batch batch;
   int64_t total = 0;
-  for (const int64_t index : indices) total += int64_t(rows.at(size_t(index)).tokens.size());
+  for (const int64_t index : indices) total += length(index);
   require(total <= INT32_MAX, ExitCode::usage, "a micro-batch of ", total,
           " tokens is more than a batch can hold; lower micro_batch_size or max_length");
-  batch.tokens.reserve(size_t(total)), batch.positions.reserve(size_t(total)), batch.labels.reserve(size_t(total));
+  batch.tokens.resize(size_t(total)), batch.positions.resize(size_t(total)), batch.labels.resize(size_t(total));
+  int64_t at = 0;
   for (const int64_t index : indices) {
-    const Row& row = rows[size_t(index)];
-    batch.starts.push_back(int32_t(batch.tokens.size()));
+    const int64_t count = length(index);
+    batch.starts.push_back(int32_t(at));
     batch.rows.push_back(index);
-    batch.tokens.insert(batch.tokens.end(), row.tokens.begin(), row.tokens.end());
-    for (size_t i = 0; i < row.tokens.size(); ++i) {
-      batch.positions.push_back(int32_t(i));
-      batch.labels.push_back(i + 1 < row.tokens.size() ? row.labels[i + 1] : kNotLearned);
-    }
+    if (count == 0) continue;
+    int32_t* labels = batch.labels.data() + at;
+    copy(index, batch.tokens.data() + at, labels);
+    std::copy(labels + 1, labels + count, labels);  // to where they are predicted
+    labels[count - 1] = kNotLearned;
+    std::iota(batch.positions.begin() + at, batch.positions.begin() + at + count, 0);
+    at += count;
   }
-  batch.starts.push_back(int32_t(batch.tokens.size()));
+  batch.starts.push_back(int32_t(total));
   batch.documents = int64_t(indices.size());
   batch.targets = total - std::count(batch.labels.begin(), batch.labels.end(), kNotLearned);
   return batch;
 }
+}  // namespace
 
-Batches::Batches(const std::vector<Row>& rows, const BatchOptions& options) : rows_(rows), options_(options) {
-  require(!rows.empty(), ExitCode::input, "no rows to train on");
+Batch join(const std::vector<Row>& rows, std::span<const int64_t> indices) {
+  return join_rows(
+      indices, [&](int64_t row) { return int64_t(rows.at(size_t(row)).tokens.size()); },
+      [&](int64_t row, int32_t* tokens, int32_t* labels) {
+        std::ranges::copy(rows[size_t(row)].tokens, tokens);
+        std::ranges::copy(rows[size_t(row)].labels, labels);
+      });
+}
+
+Batches::Batches(const std::vector<Row>& rows, const BatchOptions& options)
+    : Batches(std::make_unique<RowsInMemory>(rows), options) {}
+
+Batches::Batches(std::unique_ptr<const RowBlocks> own, const BatchOptions& options) : Batches(*own, options) {
+  own_ = std::move(own);
+}
+
+Batches::Batches(const RowBlocks& rows, const BatchOptions& options) : rows_(rows), options_(options) {
+  const int64_t count = rows.count();
+  require(count > 0, ExitCode::input, "no rows to train on");
   require(options.max_length >= 1 && options.micro_batch_size >= 1 && options.batch_tokens >= 0 &&
               (options.accumulation >= 1 || options.batch_tokens > 0),
           ExitCode::usage, "max_length, micro_batch_size and gradient_accumulation_steps must be at least 1, got ",
           options.max_length, ", ", options.micro_batch_size, " and ", options.accumulation);
-  int64_t tokens = 0;
-  for (const Row& row : rows) {
-    require(row.labels.size() == row.tokens.size() && !row.tokens.empty() &&
-                int64_t(row.tokens.size()) <= options.max_length,
-            "[batches] a row must have 1 to ", options.max_length, " tokens and as many labels, got ",
-            row.tokens.size(), " and ", row.labels.size());
-    tokens += int64_t(row.tokens.size());
+  for (int64_t row = 0; row < count; ++row) {
+    const int64_t length = rows.length(row);
+    require(length >= 1 && length <= options.max_length, "[batches] a row must have 1 to ", options.max_length,
+            " tokens, got ", length);
+    tokens_ += length, longest_ = std::max(longest_, length);
   }
   micro_batch_size_ = options.micro_batch_size, accumulation_ = options.accumulation;
   if (options.batch_tokens > 0) {
     if (options.packing) micro_batch_size_ = 1;
     const double micro =
-        options.packing ? double(options.max_length) : double(tokens) / double(rows.size()) * double(micro_batch_size_);
+        options.packing ? double(options.max_length) : double(tokens_) / double(count) * double(micro_batch_size_);
     accumulation_ = std::max<int64_t>(1, std::llround(double(options.batch_tokens) / micro));
   }
 }
 
-std::vector<std::vector<int64_t>> Batches::epoch(int64_t epoch) const {
-  const int64_t count = int64_t(rows_.size());
-  const std::vector<int64_t> order =
-      options_.shuffle ? permutation(count, options_.seed, epoch) : std::vector<int64_t>();
-  std::vector<Document> documents;
-  documents.reserve(rows_.size());
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t index = options_.shuffle ? order[size_t(i)] : i;
-    documents.push_back({index, int64_t(rows_[size_t(index)].tokens.size())});
+// Which blocks come together, and how many packed rows they make.
+const Batches::Epoch& Batches::plan(int64_t epoch) const {
+  if (const auto found = epochs_.find(epoch); found != epochs_.end()) return found->second;
+  Epoch made;
+  std::vector<int64_t> order(size_t(rows_.blocks()));
+  std::iota(order.begin(), order.end(), 0);
+  if (tokens_ > options_.window_tokens && options_.shuffle)
+    order = permutation(rows_.blocks(), options_.seed, epoch, kOrderOfBlocks);
+  int64_t held = 0;
+  for (const int64_t block : order) {
+    int64_t tokens = 0;
+    for (int64_t row = rows_.first_row(block); row < rows_.first_row(block + 1); ++row) tokens += rows_.length(row);
+    if (made.windows.empty() || held + tokens > options_.window_tokens) made.windows.emplace_back(), held = 0;
+    made.windows.back().push_back(block), held += tokens;
   }
-  if (options_.packing) return pack(documents, options_.max_length);
-  std::vector<std::vector<int64_t>> alone;
-  alone.reserve(documents.size());
-  for (const Document& document : documents) alone.push_back({document.index});
-  return alone;
+  made.first.push_back(0);
+  for (size_t w = 0; w < made.windows.size(); ++w) {
+    std::ranges::sort(made.windows[w]);
+    made.first.push_back(made.first.back() + int64_t(window(epoch, int64_t(w), made.windows[w])->rows.size()));
+  }
+  constexpr size_t kMostEpochs = 8;
+  while (epochs_.size() >= kMostEpochs) epochs_.erase(epochs_.begin());
+  return epochs_.emplace(epoch, std::move(made)).first->second;
 }
 
-std::shared_ptr<const Batches::Plan> Batches::plan(int64_t wanted) const {
-  if (!plan_ || plan_->epoch != wanted) plan_ = std::make_shared<const Plan>(Plan{wanted, epoch(wanted)});
-  return plan_;
+std::shared_ptr<const Batches::Window> Batches::window(int64_t epoch, int64_t number,
+                                                       const std::vector<int64_t>& blocks) const {
+  if (window_ && window_->epoch == epoch && window_->number == number) return window_;
+  std::vector<int64_t> in_file_order;
+  for (const int64_t block : blocks)
+    for (int64_t row = rows_.first_row(block); row < rows_.first_row(block + 1); ++row) in_file_order.push_back(row);
+  const int64_t count = int64_t(in_file_order.size());
+  std::vector<Document> documents;
+  documents.reserve(size_t(count));
+  const auto take = [&](int64_t i) {
+    documents.push_back({in_file_order[size_t(i)], rows_.length(in_file_order[size_t(i)])});
+  };
+  if (options_.shuffle)
+    for (const int64_t i : permutation(count, options_.seed, epoch, uint32_t(number))) take(i);
+  else
+    for (int64_t i = 0; i < count; ++i) take(i);
+  Window made{epoch, number, {}};
+  if (options_.packing) {
+    made.rows = options_.packing_method == PackingMethod::best_fit ? pack(documents, options_.max_length)
+                                                                   : pack_in_order(documents, options_.max_length);
+  } else {
+    for (const Document& document : documents) made.rows.push_back({document.index});
+  }
+  window_ = std::make_shared<const Window>(std::move(made));
+  return window_;
+}
+
+std::shared_ptr<const Batches::Loaded> Batches::load(int64_t epoch, int64_t number) const {
+  if (loaded_ && loaded_->window->epoch == epoch && loaded_->window->number == number) return loaded_;
+  const std::vector<int64_t> blocks = plan(epoch).windows[size_t(number)];
+  const bool whole =
+      loaded_ && int64_t(loaded_->blocks.size()) == rows_.blocks();  // the next epoch has the same blocks
+  auto made = std::make_shared<Loaded>(whole ? *loaded_ : Loaded{});
+  loaded_ = nullptr;  // one window in memory, not two
+  made->window = window(epoch, number, blocks);
+  if (!whole)
+    for (const int64_t block : blocks) made->blocks.emplace_back(rows_.first_row(block), rows_.load(block));
+  loaded_ = made;
+  return loaded_;
+}
+
+std::vector<std::vector<int64_t>> Batches::epoch(int64_t epoch) const {
+  const std::lock_guard lock(mutex_);
+  const std::vector<std::vector<int64_t>> windows = plan(epoch).windows;
+  std::vector<std::vector<int64_t>> all;
+  for (size_t w = 0; w < windows.size(); ++w) {
+    const PackedRows& rows = window(epoch, int64_t(w), windows[w])->rows;
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  return all;
 }
 
 int64_t Batches::steps_before(int64_t epoch) const {
   require(epoch >= 0, "[batches] epoch must not be negative, got ", epoch);
   while (int64_t(steps_before_.size()) <= epoch) {
     const int64_t planned = int64_t(steps_before_.size()) - 1;
-    const bool alike = planned > 0 && !(options_.packing && options_.shuffle);  // else each packing has its own count
-    const int64_t share = micro_batch_size_ * accumulation_;
-    const int64_t steps = alike ? steps_before_[1] : (int64_t(plan(planned)->rows.size()) + share - 1) / share;
+    const int64_t steps =
+        alike() && planned > 0 ? steps_before_[1] : (plan(planned).first.back() + share() - 1) / share();
     steps_before_.push_back(steps_before_.back() + steps);
   }
   return steps_before_[size_t(epoch)];
@@ -113,33 +189,53 @@ int64_t Batches::epoch_of(int64_t step) const {
 
 std::vector<Batch> Batches::step(int64_t step) const {
   const int64_t wanted = epoch_of(step);
-  std::shared_ptr<const Plan> plan_of_epoch;
-  int64_t first = 0;  // packed row
+  std::vector<std::vector<int64_t>> micro;  // rows of each micro-batch
+  std::vector<std::shared_ptr<const Loaded>> windows;
   {
     const std::lock_guard lock(mutex_);
-    plan_of_epoch = plan(wanted);
-    first = (step - steps_before(wanted)) * micro_batch_size_ * accumulation_;
-  }
-  const int64_t last = std::min(int64_t(plan_of_epoch->rows.size()), first + micro_batch_size_ * accumulation_);
-  std::vector<Batch> micro_batches;
-  for (int64_t at = first; at < last; at += micro_batch_size_) {
-    std::vector<int64_t> indices;
-    for (int64_t i = at; i < std::min(at + micro_batch_size_, last); ++i) {
-      const std::vector<int64_t>& packed = plan_of_epoch->rows[size_t(i)];
-      indices.insert(indices.end(), packed.begin(), packed.end());
+    const int64_t first = (step - steps_before(wanted)) * share();  // packed row
+    const std::vector<int64_t> begins = plan(wanted).first;
+    const int64_t last = std::min(begins.back(), first + share());
+    for (int64_t at = first; at < last; ++at) {
+      const int64_t number = std::upper_bound(begins.begin(), begins.end(), at) - begins.begin() - 1;
+      const std::shared_ptr<const Loaded> loaded = load(wanted, number);
+      if (windows.empty() || windows.back() != loaded) windows.push_back(loaded);
+      if ((at - first) % micro_batch_size_ == 0) micro.emplace_back();
+      const std::vector<int64_t>& packed = loaded->window->rows[size_t(at - begins[size_t(number)])];
+      micro.back().insert(micro.back().end(), packed.begin(), packed.end());
     }
-    micro_batches.push_back(join(rows_, indices));
   }
-  return micro_batches;
+  // A row's block, and its place there.
+  const auto find = [&](int64_t row) -> std::pair<const RowBlock*, int64_t> {
+    for (const auto& loaded : windows) {
+      auto block = std::upper_bound(loaded->blocks.begin(), loaded->blocks.end(), row,
+                                    [](int64_t wanted_row, const auto& entry) { return wanted_row < entry.first; });
+      if (block == loaded->blocks.begin()) continue;
+      --block;
+      if (row < block->first + block->second->count()) return {block->second.get(), row - block->first};
+    }
+    fail("[batches] row ", row, " lies in no block that was read");
+  };
+  std::vector<Batch> batches;
+  for (const std::vector<int64_t>& rows : micro)
+    batches.push_back(join_rows(
+        rows,
+        [&](int64_t row) {
+          const auto [block, index] = find(row);
+          return block->length(index);
+        },
+        [&](int64_t row, int32_t* tokens, int32_t* labels) {
+          const auto [block, index] = find(row);
+          block->copy(index, tokens, labels);
+        }));
+  return batches;
 }
 
 std::optional<Packed> Batches::packed() const {
   if (!options_.packing) return {};
   const std::lock_guard lock(mutex_);
-  double tokens = 0;
-  for (const Row& row : rows_) tokens += double(row.tokens.size());
-  const int64_t rows = int64_t(plan(0)->rows.size());
-  return Packed{rows, options_.max_length, 1 - tokens / (double(rows) * double(options_.max_length))};
+  const int64_t rows = plan(0).first.back();
+  return Packed{rows, options_.max_length, 1 - double(tokens_) / (double(rows) * double(options_.max_length))};
 }
 
 std::vector<Batch> evaluation_batches(const std::vector<Row>& rows, int64_t tokens) {

@@ -5,13 +5,16 @@
 //     for (const Batch& micro : batches.step(step)) …                   // at most 8, fewer at an epoch's end
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
-#include "data/rows/row.h"
+#include "data/batches/packing.h"
+#include "data/batches/row_blocks.h"
 
 namespace hone::data {
 
@@ -45,14 +48,22 @@ struct BatchOptions {
   // max(1, round(batch_tokens / max_length)) of them. Documents: as many as reach it at their mean length, in
   // micro-batches of micro_batch_size.
   int64_t batch_tokens = 0;
+  // Tokens of the rows that are in memory together, and so are shuffled together and packed with each other.
+  int64_t window_tokens = int64_t(32) << 20;
+  PackingMethod packing_method = PackingMethod::best_fit;
 };
 
 // An epoch is a permutation of the rows drawn from (seed, epoch), packed anew; its last step may be smaller, as with
-// drop_last=False of transformers' Trainer. Every row occurs exactly once an epoch. Safe to ask from several threads.
+// drop_last=False of transformers' Trainer. Every row occurs exactly once an epoch.
+// Rows of more than window_tokens are taken a window at a time: an epoch draws the order of the blocks, puts
+// consecutive ones together up to that size, and draws and packs the rows within each window. Memory is one window,
+// whatever the number of rows, beside their lengths. Safe to ask from several threads; asking for steps in their order
+// reads each block once an epoch.
 class Batches {
  public:
   // `rows` must outlive this. No rows, an empty row, a row longer than max_length or a size below 1 is an error.
-  Batches(const std::vector<Row>& rows, const BatchOptions& options);
+  Batches(const RowBlocks& rows, const BatchOptions& options);
+  Batches(const std::vector<Row>& rows, const BatchOptions& options);  // rows in memory, one block
 
   int64_t steps_in_epoch(int64_t epoch) const;  // with packing, permutations may differ by a few
   int64_t steps_per_epoch() const { return steps_in_epoch(0); }
@@ -67,20 +78,38 @@ class Batches {
   std::optional<Packed> packed() const;
   int64_t micro_batch_size() const { return micro_batch_size_; }  // as it follows from the options
   int64_t accumulation() const { return accumulation_; }
+  int64_t longest() const { return longest_; }  // tokens of the longest row
 
  private:
-  struct Plan {
-    int64_t epoch = 0;
-    std::vector<std::vector<int64_t>> rows;
+  Batches(std::unique_ptr<const RowBlocks> own, const BatchOptions& options);
+  using PackedRows = std::vector<std::vector<int64_t>>;
+  struct Epoch {
+    std::vector<std::vector<int64_t>> windows;  // blocks that are in memory together
+    std::vector<int64_t> first;                 // packed row with which each window begins; the last is the end
   };
-  std::shared_ptr<const Plan> plan(int64_t epoch) const;
+  struct Window {
+    int64_t epoch = -1, number = -1;
+    PackedRows rows;
+  };
+  struct Loaded {  // a window with its blocks, in the order of their first rows
+    std::shared_ptr<const Window> window;
+    std::vector<std::pair<int64_t, std::shared_ptr<const RowBlock>>> blocks;
+  };
+  const Epoch& plan(int64_t epoch) const;
+  std::shared_ptr<const Window> window(int64_t epoch, int64_t number, const std::vector<int64_t>& blocks) const;
+  std::shared_ptr<const Loaded> load(int64_t epoch, int64_t number) const;
   int64_t steps_before(int64_t epoch) const;
+  int64_t share() const { return micro_batch_size_ * accumulation_; }     // packed rows of a step
+  bool alike() const { return !(options_.packing && options_.shuffle); }  // every epoch has as many packed rows
 
-  const std::vector<Row>& rows_;
+  std::unique_ptr<const RowBlocks> own_;
+  const RowBlocks& rows_;
   BatchOptions options_;
-  int64_t micro_batch_size_ = 1, accumulation_ = 1;
+  int64_t micro_batch_size_ = 1, accumulation_ = 1, longest_ = 1, tokens_ = 0;
   mutable std::mutex mutex_;
-  mutable std::shared_ptr<const Plan> plan_;      // of the epoch asked last
+  mutable std::map<int64_t, Epoch> epochs_;
+  mutable std::shared_ptr<const Window> window_;  // the ones asked last
+  mutable std::shared_ptr<const Loaded> loaded_;
   mutable std::vector<int64_t> steps_before_{0};  // steps of all epochs before epoch e
 };
 

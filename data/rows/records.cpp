@@ -8,22 +8,31 @@ namespace hone::data {
 namespace {
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-// One byte after another, through a buffer.
+// A file's bytes through a buffer: one after another, or as many as are there.
 class Bytes {
  public:
   explicit Bytes(const InputFile& file) : file_(file), buffer_(size_t(1) << 20) {}
   bool next(char& c) {
-    if (at_ == held_) {
-      if (read_ == file_.size()) return false;
-      held_ = size_t(std::min<uint64_t>(buffer_.size(), file_.size() - read_)), at_ = 0;
-      file_.read_at(read_, std::as_writable_bytes(std::span(buffer_).first(held_)));
-      read_ += held_;
-    }
+    if (at_ == held_ && !fill()) return false;
     c = buffer_[at_++];
     return true;
   }
+  std::string_view next() {
+    if (at_ == held_ && !fill()) return {};
+    const std::string_view bytes(buffer_.data() + at_, held_ - at_);
+    at_ = held_;
+    return bytes;
+  }
+  uint64_t read() const { return read_; }
 
  private:
+  bool fill() {
+    if (read_ == file_.size()) return false;
+    held_ = size_t(std::min<uint64_t>(buffer_.size(), file_.size() - read_)), at_ = 0;
+    file_.read_at(read_, std::as_writable_bytes(std::span(buffer_).first(held_)));
+    read_ += held_;
+    return true;
+  }
   const InputFile& file_;
   std::vector<char> buffer_;
   size_t at_ = 0, held_ = 0;
@@ -32,20 +41,25 @@ class Bytes {
 
 class Splitter {
  public:
-  Splitter(const std::function<void(const Record&)>& take, size_t largest) : take_(take), largest_(largest) {}
+  Splitter(const Bytes& bytes, const std::function<void(const Record&)>& take, size_t largest)
+      : bytes_(bytes), take_(take), largest_(largest) {}
 
-  // True while the file is to be read on.
-  bool lines(char c) {
-    if (c == '\n') {
+  void lines(std::string_view text) {
+    while (true) {
+      const size_t end = text.find('\n');
+      const std::string_view part = text.substr(0, end);
+      text_ +=
+          part.substr(0, largest_ + 1 - std::min(text_.size(), largest_ + 1));  // one byte beyond says it is passed
+      if (blank_) blank_ = std::ranges::all_of(part, is_blank);
+      if (end == std::string_view::npos) return;
       emit();
       ++line_, begun_ = line_;
-    } else {
-      keep(c);
+      text.remove_prefix(end + 1);
     }
-    return true;
   }
   void end_of_lines() { emit(); }
 
+  // True while the file is to be read on.
   bool list(char c) {
     if (c == '\n') ++line_;
     if (in_text_) {
@@ -94,7 +108,7 @@ class Splitter {
   }
 
   bool wrong(std::string_view problem) {
-    take_({number_++, line_, {}, problem, true});
+    take_({number_++, line_, {}, problem, bytes_.read(), true});
     return false;
   }
 
@@ -108,12 +122,13 @@ class Splitter {
     if (!blank_) {
       const bool fits = text_.size() <= largest_;
       take_({number_++, begun_, fits ? std::string_view(text_) : std::string_view(),
-             fits ? std::string_view() : "larger than 64 MiB, the limit of a row"});
+             fits ? std::string_view() : "larger than 64 MiB, the limit of a row", bytes_.read()});
     }
     text_.clear();
     blank_ = true;
   }
 
+  const Bytes& bytes_;
   const std::function<void(const Record&)>& take_;
   size_t largest_;
   std::string text_;
@@ -124,27 +139,25 @@ class Splitter {
 }  // namespace
 
 void read_records(const InputFile& file, const std::function<void(const Record&)>& take, size_t largest) {
-  Splitter splitter(take, largest);
+  Bytes bytes(file);
+  Splitter splitter(bytes, take, largest);
   std::byte mark[3] = {};
   if (file.size() >= 3) file.read_at(0, mark);
   if (mark[0] == std::byte{0xEF} && mark[1] == std::byte{0xBB} && mark[2] == std::byte{0xBF}) {
     splitter.wrong("begins with a byte-order mark; save it as UTF-8 without one");
     return;
   }
-  Bytes bytes(file);
   char c = 0;
   bool more = bytes.next(c);
-  while (more && is_blank(c)) {  // the first character decides
-    splitter.lines(c);
-    more = bytes.next(c);
-  }
+  for (; more && is_blank(c); more = bytes.next(c)) splitter.lines({&c, 1});  // the first character decides
   if (more && c == '[') {
     bool go_on = true;
     while (go_on && bytes.next(c)) go_on = splitter.list(c);
     if (go_on) splitter.end_of_list();
     return;
   }
-  for (; more; more = bytes.next(c)) splitter.lines(c);
+  if (more) splitter.lines({&c, 1});
+  for (std::string_view part; !(part = bytes.next()).empty();) splitter.lines(part);
   splitter.end_of_lines();
 }
 

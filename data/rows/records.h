@@ -18,6 +18,7 @@ struct Record {
   int64_t line = 0;       // 1-based line where it begins
   std::string_view text;  // valid during the call only; empty where `problem` says why
   std::string_view problem;
+  uint64_t end = 0;   // byte of the file after it, or a little later
   bool ends = false;  // the problem is the file's: what follows was not read
 };
 // Calls `take` for each record in order. A record of more than `largest` bytes is passed with a problem and without

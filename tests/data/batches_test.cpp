@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <set>
+#include <thread>
 
 #include "data/batches/packing.h"
+#include "data/batches/prefetcher.h"
 #include "kernels/host/error.h"
 #include "kernels/host/json.h"
 #include "tests/support/environment.h"
@@ -267,6 +270,168 @@ TEST(EvaluationBatches, KeepTheOrder) {
   for (const Batch& batch : evaluation_batches(rows, 0)) held.push_back(batch.rows);
   EXPECT_EQ(held, (std::vector<std::vector<int64_t>>{{0}, {1}, {2}, {3}, {4}}));
   EXPECT_TRUE(evaluation_batches({}, 5).empty());
+}
+
+// Rows in blocks of `size`, counting how often each is read.
+class CountedBlocks : public RowBlocks {
+ public:
+  CountedBlocks(const std::vector<Row>& rows, int64_t size) : rows_(rows), size_(size), loads(size_t(blocks())) {}
+  int64_t blocks() const override { return (int64_t(rows_.size()) + size_ - 1) / size_; }
+  int64_t first_row(int64_t block) const override { return std::min(block * size_, int64_t(rows_.size())); }
+  int64_t length(int64_t row) const override { return int64_t(rows_[size_t(row)].tokens.size()); }
+  std::shared_ptr<const RowBlock> load(int64_t block) const override {
+    ++loads[size_t(block)];
+    const auto begin = rows_.begin() + first_row(block), end = rows_.begin() + first_row(block + 1);
+    struct Held : RowBlock {
+      std::vector<Row> rows;
+      int64_t count() const override { return int64_t(rows.size()); }
+      int64_t length(int64_t row) const override { return int64_t(rows[size_t(row)].tokens.size()); }
+      void copy(int64_t row, int32_t* tokens, int32_t* labels) const override {
+        std::ranges::copy(rows[size_t(row)].tokens, tokens);
+        std::ranges::copy(rows[size_t(row)].labels, labels);
+      }
+    };
+    auto held = std::make_shared<Held>();
+    held->rows.assign(begin, end);
+    return held;
+  }
+
+ private:
+  const std::vector<Row>& rows_;
+  int64_t size_;
+
+ public:
+  mutable std::vector<int> loads;
+};
+
+std::string text_of(const std::vector<Batch>& batches) {
+  std::string text;
+  for (const Batch& batch : batches) {
+    for (const int64_t row : batch.rows) text += std::to_string(row) + " ";
+    for (const auto* list : {&batch.tokens, &batch.labels, &batch.positions, &batch.starts})
+      for (const int32_t number : *list) text += std::to_string(number) + ",";
+    text += "|";
+  }
+  return text;
+}
+
+TEST(Windows, OneWindowIsTheOldOrder) {
+  const std::vector<Row> rows = many_rows(300, 90);
+  const BatchOptions options{.max_length = 100, .seed = 5, .micro_batch_size = 2, .accumulation = 3};
+  const CountedBlocks blocks(rows, 17);
+  const Batches whole(rows, options), parts(blocks, options);
+  ASSERT_EQ(parts.steps_of(2.5), whole.steps_of(2.5));
+  for (int64_t step = 0; step < whole.steps_of(2.5); ++step)
+    ASSERT_EQ(text_of(parts.step(step)), text_of(whole.step(step))) << step;
+  for (const int loads : parts.epoch(0).empty() ? std::vector<int>{} : blocks.loads) EXPECT_EQ(loads, 1);
+}
+
+TEST(Windows, EveryRowOnceAnEpochFromBoundedMemory) {
+  const std::vector<Row> rows = many_rows(400, 60);
+  int64_t tokens = 0;
+  for (const Row& row : rows) tokens += int64_t(row.tokens.size());
+  for (const bool packing : {true, false})
+    for (const PackingMethod method : {PackingMethod::best_fit, PackingMethod::sequential}) {
+      SCOPED_TRACE(packing);
+      BatchOptions options{.max_length = 70, .packing = packing, .seed = 3, .micro_batch_size = 2, .accumulation = 2};
+      options.window_tokens = tokens / 5, options.packing_method = method;
+      const CountedBlocks blocks(rows, 23);
+      const Batches batches(blocks, options);
+      const int64_t steps = batches.steps_of(2);
+      std::vector<std::string> texts;
+      std::vector<int64_t> order;
+      blocks.loads.assign(blocks.loads.size(), 0);
+      for (int64_t step = 0; step < steps; ++step) {
+        const std::vector<Batch> made = batches.step(step);
+        texts.push_back(text_of(made));
+        for (const Batch& batch : made) order.insert(order.end(), batch.rows.begin(), batch.rows.end());
+      }
+      for (const int loads : blocks.loads) EXPECT_LE(loads, 3);  // twice, and where a step lies in two windows
+      ASSERT_EQ(order.size(), 2 * rows.size());
+      for (const auto begin : {order.begin(), order.begin() + int64_t(rows.size())}) {
+        std::vector<int64_t> epoch(begin, begin + int64_t(rows.size()));
+        std::set<int64_t> first_blocks;  // a window's rows come from few blocks …
+        for (size_t i = 0; i < 20; ++i) first_blocks.insert(epoch[i] / 23);
+        EXPECT_LE(first_blocks.size(), 5u);
+        EXPECT_GE(first_blocks.size(), 2u);  // … mixed
+        std::ranges::sort(epoch);
+        for (size_t i = 0; i < epoch.size(); ++i) ASSERT_EQ(epoch[i], int64_t(i));
+      }
+      EXPECT_FALSE(
+          std::equal(order.begin(), order.begin() + int64_t(rows.size()), order.begin() + int64_t(rows.size())));
+      const Batches again(blocks, options);  // in any order the same
+      for (int64_t step = steps - 1; step >= 0; step -= 7) ASSERT_EQ(text_of(again.step(step)), texts[size_t(step)]);
+    }
+}
+
+TEST(Windows, WithoutShufflingTheOrderIsTheFiles) {
+  const std::vector<Row> rows = many_rows(100, 30);
+  BatchOptions options{.max_length = 30, .packing = true, .shuffle = false};
+  options.window_tokens = 300, options.packing_method = PackingMethod::sequential;
+  const CountedBlocks blocks(rows, 9);
+  const Batches batches(blocks, options);
+  std::vector<int64_t> order;
+  for (const auto& packed : batches.epoch(1)) order.insert(order.end(), packed.begin(), packed.end());
+  for (size_t i = 0; i < rows.size(); ++i) ASSERT_EQ(order[i], int64_t(i));
+}
+
+TEST(Packing, InOrderByHand) {
+  const auto packed = pack_in_order({{0, 3}, {1, 4}, {2, 1}, {3, 4}, {4, 2}, {5, 2}, {6, 1}}, 5);
+  EXPECT_EQ(packed, (std::vector<std::vector<int64_t>>{{0}, {1, 2}, {3}, {4, 5, 6}}));
+  EXPECT_THROW(pack_in_order({{0, 6}}, 5), Error);
+}
+
+TEST(Prefetcher, GivesTheSameBatches) {
+  const std::vector<Row> rows = many_rows(200, 50);
+  const Batches batches(rows, {.max_length = 60, .seed = 2, .accumulation = 2});
+  for (const size_t bytes : {size_t(1), size_t(1) << 20}) {
+    Prefetcher ahead(batches, {.last = 100, .bytes = bytes, .steps = 4});
+    for (const int64_t step : {0, 1, 2, 3, 3, 40, 41, 7, 8, 98, 99, 100, 101, 5})
+      ASSERT_EQ(text_of(ahead.step(step)), text_of(batches.step(step))) << step;
+  }
+}
+
+TEST(Prefetcher, StopsWhereItsRoomEnds) {
+  const std::vector<Row> rows = many_rows(400, 50);
+  const CountedBlocks blocks(rows, 10);
+  BatchOptions options{.max_length = 60, .shuffle = false};
+  options.window_tokens = 1;  // a block a window
+  const Batches batches(blocks, options);
+  Prefetcher ahead(batches, {.steps = 3});
+  ahead.step(0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const int64_t loads = std::accumulate(blocks.loads.begin(), blocks.loads.end(), int64_t(0));
+  EXPECT_GE(loads, 1);
+  EXPECT_LE(loads, 3);  // of 40: five steps at most were made
+}
+
+TEST(Prefetcher, AnErrorComesWithItsStep) {
+  class Failing : public RowsInMemory {
+   public:
+    using RowsInMemory::RowsInMemory;
+    int64_t blocks() const override { return 2; }
+    int64_t first_row(int64_t block) const override { return block == 0 ? 0 : block == 1 ? 10 : RowsInMemory::count(); }
+    std::shared_ptr<const RowBlock> load(int64_t block) const override {
+      require(block == 0, ExitCode::input, "block 1 is damaged");
+      return RowsInMemory::load(0);
+    }
+  };
+  const std::vector<Row> rows = many_rows(20, 5);
+  const Failing blocks(rows);
+  BatchOptions options{.max_length = 5, .packing = false, .shuffle = false};
+  options.window_tokens = 1;
+  const Batches batches(blocks, options);
+  Prefetcher ahead(batches);
+  for (int64_t step = 0; step < 10; ++step) EXPECT_EQ(ahead.step(step).size(), 1u);
+  for (int i = 0; i < 2; ++i) {
+    try {
+      ahead.step(10);
+      ADD_FAILURE() << "expected an error";
+    } catch (const Error& error) {
+      EXPECT_STREQ(error.what(), "block 1 is damaged");
+      EXPECT_EQ(error.code(), ExitCode::input);
+    }
+  }
 }
 
 }  // namespace

@@ -41,10 +41,12 @@ std::vector<KeyCase> cases(const RecipeFolder& in) {
       {"data.evaluation_split", "0.02", 0.02},
       {"data.max_length", "4096", 4096},
       {"data.packing", "false", false},
+      {"data.packing_method", "sequential", "sequential"},
       {"data.train_on", "last", "last"},
       {"data.shuffle", "false", false},
       {"data.chat_layout", "llama3", "llama3"},
       {"data.bad_rows", "skip", "skip"},
+      {"data.shards", "a b", "a b"},
       {"training.epochs", "0.5", 0.5},
       {"training.max_steps", "1000", 1000},
       {"training.batch_tokens", "32768", 32768},
@@ -102,10 +104,12 @@ TEST(RecipeTest, DefaultsAreTheDocumentedOnes) {
                            {"evaluation_split", 0.0},
                            {"max_length", 2048},
                            {"packing", true},
+                           {"packing_method", "best_fit"},
                            {"train_on", "answers"},
                            {"shuffle", true},
                            {"chat_layout", "chatml"},
-                           {"bad_rows", "stop"}}},
+                           {"bad_rows", "stop"},
+                           {"shards", ""}}},
                          {"training",
                           {{"epochs", 1.0},
                            {"max_steps", 0},
@@ -166,7 +170,7 @@ TEST(RecipeTest, EveryWordOfEveryChoiceIsRead) {
       ++words;
     }
   }
-  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 5 + 3 + 3 + 2 + 3 + 4);
+  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 2 + 5 + 3 + 3 + 2 + 3 + 4);
 }
 
 TEST(RecipeTest, ReadsTheRecipeOfTheReadme) {

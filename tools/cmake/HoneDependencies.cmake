@@ -78,6 +78,12 @@ hone_need(utf8proc_FOUND "utf8proc" "libutf8proc-dev")
 add_library(hone_text_libraries INTERFACE)
 target_link_libraries(hone_text_libraries INTERFACE PkgConfig::oniguruma PkgConfig::utf8proc)
 
+# hone_shard_libraries: HDF5's C library. Debian links it against libcurl (its S3 driver), which hone never calls.
+pkg_search_module(hdf5 IMPORTED_TARGET hdf5-serial hdf5)
+hone_need(hdf5_FOUND "HDF5" "libhdf5-dev")
+add_library(hone_shard_libraries INTERFACE)
+target_link_libraries(hone_shard_libraries INTERFACE PkgConfig::hdf5)
+
 # hone_yaml: recipes.
 pkg_check_modules(yaml_cpp IMPORTED_TARGET yaml-cpp)
 hone_need(yaml_cpp_FOUND "yaml-cpp" "libyaml-cpp-dev")

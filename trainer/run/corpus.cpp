@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "kernels/host/hash.h"
+#include "kernels/host/text.h"
 
 namespace hone::trainer {
 
@@ -35,8 +35,8 @@ data::TrainOn learned_of(recipes::TrainOn on) {
                                         : data::TrainOn::answers;
 }
 
-data::Dataset read_files(const recipes::Recipe& recipe, const std::vector<recipes::DataFile>& files, const Base& base,
-                         const std::optional<data::Tokenizer>& tokenizer, bool keep_all) {
+data::DatasetOptions dataset_options(const recipes::Recipe& recipe, const std::vector<recipes::DataFile>& files,
+                                     const Base& base, const std::optional<data::Tokenizer>& tokenizer, bool keep_all) {
   data::DatasetOptions options{.train_on = learned_of(recipe.data.train_on),
                                .layout = layout_of(recipe.data.chat_layout),
                                .max_length = recipe.data.max_length,
@@ -53,18 +53,11 @@ data::Dataset read_files(const recipes::Recipe& recipe, const std::vector<recipe
   const bool any_text =
       std::ranges::any_of(files, [](const recipes::DataFile& file) { return file.type == recipes::RowType::text; });
   if (keep_all && !any_text) options.max_length = 0;
-  const int all = std::max(1, int(std::thread::hardware_concurrency()));
-  ThreadPool pool(recipe.model.threads > 0 ? int(recipe.model.threads) : all);
-  return data::Dataset::read(options, tokenizer ? &*tokenizer : nullptr, pool);
+  return options;
 }
 
-void add_rows(Xxh3& hash, const std::vector<data::Row>& rows) {
-  for (const data::Row& row : rows) {
-    const uint64_t length = row.tokens.size();
-    hash.add(std::as_bytes(std::span(&length, 1)));
-    hash.add(std::as_bytes(std::span(row.tokens)));
-    hash.add(std::as_bytes(std::span(row.labels)));
-  }
+int threads_of(const recipes::Recipe& recipe) {
+  return recipe.model.threads > 0 ? int(recipe.model.threads) : std::max(1, int(std::thread::hardware_concurrency()));
 }
 }  // namespace
 
@@ -76,34 +69,63 @@ data::BatchOptions batch_options(const recipes::Recipe& recipe) {
           .seed = uint64_t(t.seed),
           .micro_batch_size = t.micro_batch_size,
           .accumulation = t.gradient_accumulation_steps,
-          .batch_tokens = t.batch_tokens};
+          .batch_tokens = t.batch_tokens,
+          .packing_method = recipe.data.packing_method == recipes::PackingMethod::sequential
+                                ? data::PackingMethod::sequential
+                                : data::PackingMethod::best_fit};
 }
 
-Corpus read_corpus(const recipes::Recipe& recipe, const Base& base, const std::optional<data::Tokenizer>& tokenizer) {
-  data::Dataset train = read_files(recipe, recipe.data.train, base, tokenizer, false), held_out;
-  const bool split = recipe.data.evaluation.empty() && recipe.data.evaluation_split > 0;
-  if (split) std::tie(train, held_out) = train.split_by_hash(recipe.data.evaluation_split);
-  if (!recipe.data.evaluation.empty()) held_out = read_files(recipe, recipe.data.evaluation, base, tokenizer, true);
-  const bool any = split || !recipe.data.evaluation.empty();
-  const data::Receipt unpacked(train, any ? &held_out : nullptr, {}, split);
-  unpacked.require_learned();
-  std::optional<data::Packed> packed;
-  if (recipe.data.packing) packed = data::Batches(train.rows(), batch_options(recipe)).packed();
-  Xxh3 hash;
-  add_rows(hash, train.rows());
-  hash.add("|");
-  add_rows(hash, held_out.rows());
-  return {.train = train.rows(),
-          .evaluation = held_out.rows(),
-          .receipt = data::Receipt(train, any ? &held_out : nullptr, packed, split),
-          .hash = hash.hex()};
+std::string progress_text(const data::PrepareProgress& at, double seconds) {
+  const double share = at.all_bytes > 0 ? double(at.bytes) / double(at.all_bytes) : 1;
+  std::string text = joined(int(share * 100), " %  ", with_commas(at.tokens), " tokens  ",
+                            with_commas(int64_t(double(at.tokens) / std::max(seconds, 1e-9))), " tok/s");
+  if (share > 0 && share < 1) text += "  " + duration_text(seconds * (1 - share) / share) + " left";
+  return text;
+}
+
+fs::path shards_folder(const recipes::Recipe& recipe) {
+  if (!recipe.data.shards.empty()) return recipe.data.shards;
+  const fs::path run = (fs::path(recipe.output.dir) / "").parent_path();  // without a slash at its end
+  return run.parent_path() / "shards";
+}
+
+Corpus read_corpus(const recipes::Recipe& recipe, const Base& base, const std::optional<data::Tokenizer>& tokenizer,
+                   const CorpusOptions& options) {
+  data::PrepareOptions how{.folder = shards_folder(recipe),
+                           .name = fs::path(recipe.data.train.at(0).path).stem().string(),
+                           .train = dataset_options(recipe, recipe.data.train, base, tokenizer, false),
+                           .evaluation_split = recipe.data.evaluation_split,
+                           .rebuild = options.rebuild,
+                           .progress = options.progress};
+  if (!recipe.data.evaluation.empty())
+    how.evaluation = dataset_options(recipe, recipe.data.evaluation, base, tokenizer, true);
+  ThreadPool pool(threads_of(recipe));
+  const data::Prepared prepared = data::prepare(how, tokenizer ? &*tokenizer : nullptr, pool);
+  Corpus corpus{.train = prepared.train(),
+                .batches = {},
+                .evaluation = prepared.evaluation(),
+                .receipt = prepared.receipt(),
+                .hash = prepared.hash(),
+                .folder = prepared.folder(),
+                .reused = prepared.reused()};
+  corpus.receipt.require_learned();
+  corpus.batches = std::make_shared<const data::Batches>(*corpus.train, batch_options(recipe));
+  corpus.receipt.packed = corpus.batches->packed();
+  return corpus;
 }
 
 std::vector<data::Row> evaluation_rows(const recipes::Recipe& recipe, const Base& base,
                                        const std::optional<data::Tokenizer>& tokenizer) {
-  if (!recipe.data.evaluation.empty()) return read_files(recipe, recipe.data.evaluation, base, tokenizer, true).rows();
-  data::Dataset all = read_files(recipe, recipe.data.train, base, tokenizer, true);
-  return recipe.data.evaluation_split > 0 ? all.split_by_hash(recipe.data.evaluation_split).second.rows() : all.rows();
+  const bool own = !recipe.data.evaluation.empty();
+  const double split = own ? 0 : recipe.data.evaluation_split;
+  ThreadPool pool(threads_of(recipe));
+  std::vector<data::Row> rows;
+  const auto take = [&](data::Row&& row, const data::Reading&, const data::ReadPosition&) {
+    if (split == 0 || data::is_held_out(row, split)) rows.push_back(std::move(row));
+  };
+  data::read_rows(dataset_options(recipe, own ? recipe.data.evaluation : recipe.data.train, base, tokenizer, true),
+                  tokenizer ? &*tokenizer : nullptr, pool, {.take = take});
+  return rows;
 }
 
 }  // namespace hone::trainer

@@ -1,33 +1,50 @@
-// The data of a run: rows to learn from, rows held out, the receipt of both, and a hash that says whether they are the
-// same again.
+// The data of a run, prepared: rows to learn from as shards, rows held out, the receipt of both, and a hash that says
+// whether they are the same again.
 #pragma once
-#include <optional>
+#include <functional>
+#include <memory>
 
-#include "data/dataset.h"
-#include "data/receipt.h"
+#include "data/batches/batches.h"
+#include "data/shards/prepare.h"
 #include "recipes/recipe.h"
 #include "trainer/run/setup.h"
 
 namespace hone::trainer {
 
 struct Corpus {
-  std::vector<data::Row> train, evaluation;
-  std::optional<data::Receipt> receipt;
+  std::shared_ptr<const data::RowBlocks> train;
+  std::shared_ptr<const data::Batches> batches;  // of `train`
+  std::vector<data::Row> evaluation;
+  data::Receipt receipt;
   std::string hash;  // of the tokens and labels of both
+  fs::path folder;   // of the shards
+  bool reused = false;
 };
 
-// Reads, tokenises and splits. Errors (ExitCode::input): text rows without a tokenizer, no learned token, what
-// data::Dataset refuses.
-Corpus read_corpus(const recipes::Recipe&, const Base&, const std::optional<data::Tokenizer>&);
+struct CorpusOptions {
+  bool rebuild = false;
+  std::function<void(const data::PrepareProgress&)> progress{};
+};
+
+// Reads, tokenises and splits, or takes what an earlier run prepared. Errors (ExitCode::input): text rows without a
+// tokenizer, no learned token, what data::prepare refuses.
+Corpus read_corpus(const recipes::Recipe&, const Base&, const std::optional<data::Tokenizer>&,
+                   const CorpusOptions& = {});
 
 // Rows to evaluate: data.evaluation whole; without it those of evaluation_split; with neither all of data.train. In
 // file order.
 std::vector<data::Row> evaluation_rows(const recipes::Recipe&, const Base&, const std::optional<data::Tokenizer>&);
+
+// "35 %  3,204,100 tokens  1,912,000 tok/s  12 s left"
+std::string progress_text(const data::PrepareProgress&, double seconds);
 
 data::BatchOptions batch_options(const recipes::Recipe&);
 
 // A recipe's words as those of data/.
 data::RowKind kind_of(recipes::RowType);
 data::LayoutKind layout_of(recipes::ChatLayout);
+
+// data.shards, or its default: the folder shards beside output.dir.
+fs::path shards_folder(const recipes::Recipe&);
 
 }  // namespace hone::trainer

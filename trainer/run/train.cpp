@@ -3,7 +3,7 @@
 #include <cmath>
 #include <optional>
 
-#include "data/batches/batches.h"
+#include "data/batches/prefetcher.h"
 #include "kernels/host/hash.h"
 #include "kernels/host/memory.h"
 #include "kernels/host/text.h"
@@ -32,8 +32,18 @@ Json facts_of(const recipes::Recipe& recipe, const Base& base, const Corpus& cor
   Json settings = recipes::to_json(recipe);
   settings.erase("output");
   for (const char* key : {"threads", "device", "shape", "cache"}) settings["model"].erase(key);
+  settings["data"].erase("shards");
   for (const char* key : {"eval_steps", "sample_prompts", "recompute"}) settings["training"].erase(key);
   return {{"recipe", settings}, {"base", base.directory.fingerprint()}, {"data", corpus.hash}};
+}
+
+// A line now and then while data is prepared.
+std::function<void(const data::PrepareProgress&)> prepare_lines(RunLog& screen) {
+  return [&screen, since = Stopwatch(), all = Stopwatch()](const data::PrepareProgress& at) mutable {
+    if (since.seconds() < 5) return;
+    since.restart();
+    screen.say("prepare  " + progress_text(at, all.seconds()));
+  };
 }
 
 class Run {
@@ -78,13 +88,12 @@ class Run {
   void note(const std::string& text) { log_.incident(loop_ ? loop_->steps_done() : 0, text); }
 
   void read_data() {
-    corpus_ = read_corpus(recipe_, base_, tokenizer_);
-    std::string receipt = corpus_.receipt->text();
+    corpus_ = read_corpus(recipe_, base_, tokenizer_, {.progress = prepare_lines(log_)});
+    std::string receipt = corpus_.receipt.text();
     while (receipt.ends_with('\n')) receipt.pop_back();
     say(receipt);
-    batches_.emplace(corpus_.train, batch_options(recipe_));
     const recipes::TrainingSection& t = recipe_.training;
-    total_steps_ = t.max_steps > 0 ? t.max_steps : batches_->steps_of(t.epochs);
+    total_steps_ = t.max_steps > 0 ? t.max_steps : corpus_.batches->steps_of(t.epochs);
     require(total_steps_ > 0, ExitCode::usage, "training.epochs: ", t.epochs,
             " of this data is not one step; set training.max_steps");
   }
@@ -112,12 +121,8 @@ class Run {
 
   // As large as a micro-batch of this run can be, every position with a label: what memory is planned for.
   data::Batch largest_batch() const {
-    int64_t longest = recipe_.data.max_length;
-    if (!recipe_.data.packing) {
-      longest = 1;
-      for (const data::Row& row : corpus_.train) longest = std::max(longest, int64_t(row.tokens.size()));
-    }
-    const auto tokens = size_t(longest * batches_->micro_batch_size());
+    const int64_t longest = recipe_.data.packing ? recipe_.data.max_length : corpus_.batches->longest();
+    const auto tokens = size_t(longest * corpus_.batches->micro_batch_size());
     return {.tokens = std::vector<int32_t>(tokens, 0),
             .positions = std::vector<int32_t>(tokens, 0),
             .labels = std::vector<int32_t>(tokens, 0),
@@ -161,8 +166,9 @@ class Run {
                                .eps = t.adam_epsilon,
                                .decay = t.weight_decay,
                                .max_norm = t.max_grad_norm > 0 ? t.max_grad_norm : INFINITY};
+    ahead_.emplace(*corpus_.batches, data::PrefetchOptions{.last = total_steps_});
     loop_.emplace(
-        stream_, *model_, [this](int64_t step) { return batches_->step(step); },
+        stream_, *model_, [this](int64_t step) { return ahead_->step(step); },
         TrainOptions{
             .seed = uint64_t(t.seed), .adamw = adamw, .rate = [rate](int64_t step) { return rate_at(rate, step); }},
         plan_);
@@ -171,9 +177,9 @@ class Run {
 
   void start() {
     write_text(folder_.recipe(), recipes::to_yaml(recipe_));
-    write_text(folder_.receipt(), corpus_.receipt->json().dump(2) + "\n");
+    write_text(folder_.receipt(), corpus_.receipt.json().dump(2) + "\n");
     say(joined("start    ", total_steps_, " steps, ", with_commas(loop_->parameters().values().elements()),
-               " trained parameters, ", corpus_.train.size(), " rows a pass"));
+               " trained parameters, ", corpus_.train->count(), " rows a pass"));
     begin();
     evaluate_now();
   }
@@ -345,7 +351,7 @@ class Run {
   RunLog log_;
   bool begun_ = false;
   Corpus corpus_;
-  std::optional<data::Batches> batches_;
+  std::optional<data::Prefetcher> ahead_;
   int64_t total_steps_ = 0;
   std::unique_ptr<Weights> weights_;
   std::optional<CachedBase> cached_base_;

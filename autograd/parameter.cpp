@@ -6,7 +6,8 @@
 
 namespace hone::autograd {
 
-ParameterSet::ParameterSet(Stream& stream, const std::vector<ParameterPtr>& parameters) {
+ParameterSet::ParameterSet(Stream& stream, const std::vector<ParameterPtr>& parameters, MemoryKind values,
+                           MemoryKind gradients) {
   for (const bool decayed : {true, false})
     for (const ParameterPtr& p : parameters)
       if (p->trainable && p->decay == decayed && std::ranges::find(trainable_, p) == trainable_.end())
@@ -19,7 +20,11 @@ ParameterSet::ParameterSet(Stream& stream, const std::vector<ParameterPtr>& para
     if (p->decay) decay_end_ = total;
   }
   const DType dtype = trainable_.front()->value.dtype();
-  values_ = Tensor(stream, {total}, dtype), gradients_ = Tensor(stream, {total}, dtype);
+  const auto flat = [&](MemoryKind kind) {
+    const MemoryScope scope(*stream.allocator(), kind);
+    return Tensor(stream, {total}, dtype);
+  };
+  values_ = flat(values), gradients_ = flat(gradients);
   kernels::fill(stream, values_, 0);
   clear_gradients(stream);
   int64_t at = 0;

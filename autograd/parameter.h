@@ -23,7 +23,8 @@ using Weight = std::variant<ParameterPtr, QuantizedTensor>;
 class ParameterSet {
  public:
   static constexpr int64_t kPadding = 16;
-  ParameterSet(Stream&, const std::vector<ParameterPtr>& parameters);
+  // The kinds are what the allocator counts values and gradients under.
+  ParameterSet(Stream&, const std::vector<ParameterPtr>& parameters, MemoryKind values = 0, MemoryKind gradients = 0);
   Tensor& values() { return values_; }
   Tensor& gradients() { return gradients_; }
   int64_t decay_end() const { return decay_end_; }

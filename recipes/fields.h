@@ -30,7 +30,10 @@ template <class Section, class Visit>
 requires std::same_as<std::remove_const_t<Section>, ModelSection>
 void for_each_field(Section& s, Visit&& visit) {
   visit("path", s.path, About{"Hugging Face model directory: config.json, *.safetensors, tokenizer.json."});
-  visit("shape", s.shape, About{"Name of a known model shape instead of path, for planning and measuring."});
+  visit("shape", s.shape,
+        About{"Name of a known model instead of path, to plan without its files: llama-3.1-8b, llama-3.3-70b, "
+              "qwen2.5-7b …; "
+              "a wrong name is answered with all of them."});
   visit("weights", s.weights,
         About{"load: the directory's weights. random: start from random weights, config.json is enough."});
   visit("quantization", s.quantization,

@@ -2,6 +2,7 @@
 
 #include "kernels/host/clock.h"
 #include "trainer/model/batch.h"
+#include "trainer/plan/memory.h"
 
 namespace hone::trainer {
 
@@ -13,7 +14,7 @@ TrainLoop::TrainLoop(Stream& stream, Decoder& model, StepBatches batches, TrainO
       options_(std::move(options)),
       plan_(std::move(plan)),
       ranks_(std::move(ranks)),
-      parameters_(stream, model.parameters()),
+      parameters_(stream, model.parameters(), MemoryKind(Memory::trained), MemoryKind(Memory::optimizer)),
       optimizer_(stream, parameters_, options_.adamw),
       totals_(stream),
       objective_{plan_.loss_chunk},
@@ -29,9 +30,11 @@ StepReport TrainLoop::step() {
   const std::vector<data::Batch> micro_batches = batches_(step_);
   const double waited = waiting.seconds();
   for (const data::Batch& host : micro_batches) {
+    const MemoryScope forward = memory_for(stream_, Memory::activations);
     const DeviceBatch batch = upload(stream_, model_, host);
     Tape tape(stream_, {options_.seed, uint32_t(step_), micro++});
     const Var loss = objective_.summed_loss(tape, model_, batch, plan_.recompute);
+    const MemoryScope backward = memory_for(stream_, Memory::workspace);
     tape.backward(loss.slot(), one_);
     totals_.add(stream_, loss.value(), batch.targets.count);
     tokens += int64_t(host.tokens.size());

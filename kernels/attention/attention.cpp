@@ -44,12 +44,23 @@ bool enough_heads(const DocumentOffsets& documents, const AttentionShape& shape)
   for (size_t d = 0; d + 1 < documents.host->size(); ++d) count += (*documents.host)[d] < (*documents.host)[d + 1];
   return count * shape.heads >= kEnough;
 }
+
+// Of one of attention's products, q kᵀ say, over what queries see.
+double product_flops(const DocumentOffsets& documents, const AttentionShape& shape) {
+  double pairs = 0;
+  for (size_t d = 0; d + 1 < documents.host->size(); ++d) {
+    const double length = double((*documents.host)[d + 1] - (*documents.host)[d]);
+    pairs += length * (length + 1) / 2;
+  }
+  return 2 * pairs * double(shape.heads * shape.head_dim);
+}
 }  // namespace
 
 void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
                const DocumentOffsets& documents, const AttentionShape& shape) {
   const Check check("attention", stream);
   check_arguments(check, q, k, v, o, log_sum_exp, documents, shape);
+  count_flops(stream, 2 * product_flops(documents, shape));
   run_on<&cpu::attention, &cuda::attention>(stream, o, log_sum_exp, q, k, v, documents, shape);
 }
 
@@ -62,13 +73,14 @@ void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, cons
   check("dq", dq, q.shape(), q.dtype());
   check("dk", dk, k.shape(), q.dtype());
   check("dv", dv, v.shape(), q.dtype());
-  AttentionScratch scratch{.delta = Tensor(stream, log_sum_exp.shape(), log_sum_exp.dtype()),
-                           .by_heads = stream.target() == DeviceType::cpu && q.dtype() != DType::bfloat16 &&
-                                       enough_heads(documents, shape),
-                           .dk = {},
-                           .dv = {}};
+  AttentionScratch scratch{
+      .delta = Tensor(stream, log_sum_exp.shape(), log_sum_exp.dtype()),
+      .by_heads = stream.target() == DeviceType::cpu && q.dtype() != DType::bfloat16 && enough_heads(documents, shape),
+      .dk = {},
+      .dv = {}};
   if (scratch.by_heads && shape.heads > shape.kv_heads)
     for (Tensor* part : {&scratch.dk, &scratch.dv}) *part = Tensor(stream, q.shape(), q.dtype());
+  count_flops(stream, (scratch.by_heads ? 5 : 7) * product_flops(documents, shape));
   run_on<&cpu::attention_backward, &cuda::attention_backward>(stream, dq, dk, dv, scratch, dout, q, k, v, o,
                                                               log_sum_exp, documents, shape);
 }

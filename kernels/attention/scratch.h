@@ -10,5 +10,10 @@ struct AttentionScratch {
   // By heads: dk and dv of every head, where heads share them. (T, heads * head_dim), or empty.
   Tensor dk, dv;
 };
+// So that a counted call keeps their forms alone (kernels/core/work.h).
+template <class F>
+void for_each_tensor(AttentionScratch& scratch, F&& body) {
+  body(scratch.delta), body(scratch.dk), body(scratch.dv);
+}
 
 }  // namespace hone::kernels

@@ -1,6 +1,5 @@
 #include "kernels/core/allocator.h"
 
-#include <algorithm>
 #include <cstring>
 #include <new>
 #include <optional>
@@ -15,14 +14,14 @@ namespace hone {
 void* Allocator::allocate(size_t bytes) {
   bytes = rounded(bytes);
   void* memory = bytes == 0 ? nullptr : take(bytes);
-  usage_.live += bytes;
-  usage_.peak = std::max(usage_.peak, usage_.live);
+  usage_.live += bytes, usage_.live_of[kind_] += bytes;
+  if (usage_.live > usage_.peak) usage_.peak = usage_.live, usage_.peak_of = usage_.live_of;
   ++usage_.allocations;
   return memory;
 }
 
-void Allocator::free(void* memory, size_t bytes) noexcept {
-  usage_.live -= rounded(bytes);
+void Allocator::free(void* memory, size_t bytes, MemoryKind kind) noexcept {
+  usage_.live -= rounded(bytes), usage_.live_of[kind] -= rounded(bytes);
   if (memory) give(memory, rounded(bytes));
 }
 

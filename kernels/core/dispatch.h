@@ -1,4 +1,5 @@
-// run_on<&cpu::f, &cuda::f>(stream, …): the only dispatch there is. meta returns at once.
+// run_on<&cpu::f, &cuda::f>(stream, …): the only dispatch there is. meta returns at once, having counted the call where
+// somebody counts (kernels/core/work.h).
 // An op without CUDA kernels declares its cuda functions like any other; no x_cuda.cu beside its x.cpp, and a call on a
 // cuda stream says
 // "[f] has no CUDA kernel in this build".
@@ -6,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "kernels/core/stream.h"
+#include "kernels/core/work.h"
 #include "kernels/host/error.h"
 
 // 1 in an x.cpp whose x_cuda.cu is part of the build (tools/cmake/HoneCuda.cmake).
@@ -32,6 +33,7 @@ static void run_on(Stream& stream, Args&&... args) {
     case DeviceType::cpu:
       return cpu_function(stream, std::forward<Args>(args)...);
     case DeviceType::meta:
+      if (Work* const work = stream.work()) work->add<cpu_function>(op_name<cpu_function>(), args...);
       return;
     case DeviceType::cuda:
       if constexpr (HONE_CUDA_TWIN) {

@@ -21,6 +21,7 @@ void gemm(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tens
              wide_of(a.dtype()), ", got ", c.dtype());
   check("a", a, a_op == Transpose::no ? Shape{m, k} : Shape{k, m}, a.dtype());
   check("b", b, b_op == Transpose::no ? Shape{k, n} : Shape{n, k}, a.dtype());
+  count_flops(stream, 2.0 * double(m) * double(n) * double(k));
   run_on<&cpu::gemm, &cuda::gemm>(stream, c, a, a_op, b, b_op, alpha, beta);
 }
 

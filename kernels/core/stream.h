@@ -11,6 +11,8 @@
 
 namespace hone {
 
+class Work;  // kernels/core/work.h
+
 class Stream {
  public:
   static Stream cpu(int threads = 1);
@@ -26,6 +28,10 @@ class Stream {
   // The device's own name of this queue of work (a cudaStream_t), which kernels/core/cuda asks for; null on cpu and
   // meta.
   void* native() const { return native_.get(); }
+
+  // On meta: where kernel calls are counted while it is not null.
+  Work* work() const { return work_; }
+  void count_into(Work* work) { work_ = work; }
 
   // For cpu kernels: body(begin, end) over [0, count) in chunks of `grain`; the chunks never depend on the number of
   // threads.
@@ -48,6 +54,7 @@ class Stream {
   std::shared_ptr<Allocator> allocator_;
   std::unique_ptr<ThreadPool> pool_;
   std::shared_ptr<void> native_;
+  Work* work_ = nullptr;
 };
 
 inline Stream Stream::cpu(int threads) {

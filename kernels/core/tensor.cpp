@@ -23,7 +23,11 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 }
 
 Tensor::Storage::Storage(Stream& stream, size_t count)
-    : allocator(stream.allocator()), bytes(count), device(stream.device()), memory(allocator->allocate(count)) {}
+    : allocator(stream.allocator()),
+      bytes(count),
+      device(stream.device()),
+      kind(allocator->kind()),
+      memory(allocator->allocate(count)) {}
 
 Tensor::Tensor(Stream& stream, Shape shape, DType dtype) : shape_(shape), dtype_(dtype) {
   require(shape.rank() >= 1, "[tensor] a tensor has at least one dimension; a scalar is (1)");
@@ -84,6 +88,26 @@ Tensor Tensor::flat_range(int64_t begin, Shape shape) const {
   result.shape_ = shape;
   result.offset_ += begin;
   result.row_stride_ = result.width();
+  return result;
+}
+
+Tensor Tensor::form() const {
+  Tensor result = *this;
+  result.storage_.reset();
+  result.offset_ = 0;
+  return result;
+}
+
+Tensor Tensor::zeros_like(Stream& stream) const {
+  const int64_t stride = contiguous() ? width() : row_stride_;
+  const size_t bytes = size_t(rows() * stride) * size_of(dtype_);
+  Tensor result = form();
+  result.storage_ = std::make_shared<Storage>(stream, bytes);
+  if (stream.device().type == DeviceType::meta) return result;
+  const std::vector<std::byte> zeros(std::min(bytes, size_t(1) << 20));
+  for (size_t at = 0; at < bytes; at += zeros.size())
+    result.storage_->allocator->to_device(static_cast<char*>(result.storage_->memory) + at, zeros.data(),
+                                          std::min(zeros.size(), bytes - at));
   return result;
 }
 

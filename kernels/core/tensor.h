@@ -87,14 +87,18 @@ class Tensor {
   Tensor row_range(int64_t begin, int64_t end) const;  // (end - begin, width)
   Tensor flat_range(int64_t begin, Shape) const;       // a piece of a flat buffer, in elements
 
+  Tensor form() const;               // shape, stride and type without memory
+  Tensor zeros_like(Stream&) const;  // memory of its own for the same form, all bytes 0
+
  private:
   struct Storage {
     Storage(Stream&, size_t bytes);
-    ~Storage() { allocator->free(memory, bytes); }
+    ~Storage() { allocator->free(memory, bytes, kind); }
     Storage(const Storage&) = delete;
     std::shared_ptr<Allocator> allocator;
     size_t bytes;
     Device device;
+    MemoryKind kind;
     void* memory;
   };
   void* address(DType as) const;

@@ -121,6 +121,22 @@ std::string bytes_text(uint64_t bytes) {
   return text.data();
 }
 
+std::optional<uint64_t> parse_bytes(std::string_view text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  const std::optional<double> value = parse_number(text.substr(0, digits));
+  std::string_view unit = text.substr(digits);
+  while (unit.starts_with(' ')) unit.remove_prefix(1);
+  if (!value || *value < 0) return {};
+  if (unit.empty()) unit = "B";
+  constexpr std::string_view kPrefixes = "KMGT";
+  const size_t prefix = unit == "B" ? 0 : kPrefixes.find(unit[0]) + 1;  // 0 too where there is no such prefix
+  const bool binary = prefix > 0 && unit.substr(1) == "iB";
+  if (unit != "B" && (prefix == 0 || (!binary && unit.substr(1) != "B"))) return {};
+  const double bytes = *value * std::pow(binary ? 1024.0 : 1000.0, double(prefix));
+  if (!(bytes < 9e18)) return {};
+  return uint64_t(bytes);
+}
+
 std::string duration_text(double seconds) {
   const int64_t whole = int64_t(seconds + 0.5);
   std::array<char, 48> text{};

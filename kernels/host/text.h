@@ -26,6 +26,8 @@ void append_utf8(std::string& text, char32_t code_point);
 // 1,234,567 · 12.3 MiB · 1 h 05
 std::string with_commas(int64_t value);
 std::string bytes_text(uint64_t bytes);
+// 78GiB, 1.5 GB, 4096: a number and B, KiB, MiB, GiB, TiB, or KB … TB by thousands; empty else.
+std::optional<uint64_t> parse_bytes(std::string_view text);
 std::string duration_text(double seconds);
 
 }  // namespace hone

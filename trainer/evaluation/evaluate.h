@@ -19,8 +19,10 @@ struct Evaluation {
   std::vector<RowLoss> rows;  // in the order given
 };
 
+inline constexpr int64_t kEvaluationTokens = 4096;
 // Rows are read together up to `token_budget` tokens at a time; a longer one alone.
-Evaluation evaluate(Stream&, const Decoder&, const std::vector<data::Row>& rows, int64_t token_budget = 4096);
+Evaluation evaluate(Stream&, const Decoder&, const std::vector<data::Row>& rows,
+                    int64_t token_budget = kEvaluationTokens);
 
 // Logits (T, vocabulary) of one row, whole: to be held against another program's. Memory is rows times vocabulary,
 // unlike training's.

@@ -13,6 +13,8 @@
 
 namespace hone::trainer {
 
+inline constexpr int64_t kSampleTokens = 64;  // of an answer that a run shows between its steps
+
 // Keys and values of a text that was read, a tensor a layer, rows in order of position.
 class KeyValueCache {
  public:

@@ -76,6 +76,7 @@ Config read_config(const JsonView& config) {
           activation, "\" is not supported; supported: silu");
   c.tied = config.boolean_or("tie_word_embeddings", false);
   c.attention_bias = config.boolean_or("attention_bias", false);
+  c.output_bias = c.attention_bias && c.family->output_bias;
   c.mlp_bias = config.boolean_or("mlp_bias", false);
   read_rope(config, c);
   if (const auto bos = config.find("bos_token_id")) c.bos = int32_t(bos->as_integer(0, c.vocabulary - 1));

@@ -24,6 +24,7 @@ struct Config {
   double linear_scaling = 1;  // frequencies are divided by it
   std::optional<Llama3Scaling> llama3;
   bool tied = false, attention_bias = false, mlp_bias = false;
+  bool output_bias = false;  // of the attention's o; the family says whether attention_bias means it too
   std::optional<int32_t> bos;
   std::vector<int32_t> eos;  // any of them ends a text
 };

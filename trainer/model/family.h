@@ -15,11 +15,16 @@ struct Family {
   std::string_view name;          // model_type in config.json
   std::string_view architecture;  // architectures[0] in config.json
   std::string_view gguf;          // llama.cpp's name, in files that are exported to it
+  bool output_bias = true;        // where q, k and v have a bias, has o one?
   TensorNames names = {};
 };
 
 inline constexpr Family kFamilies[] = {
     {.name = "llama", .architecture = "LlamaForCausalLM", .gguf = "llama"},
 };
+
+// Known by their shapes alone (shapes.h): they can be planned, not read, until golden cases hold them.
+inline constexpr Family kMistral{.name = "mistral", .architecture = "MistralForCausalLM", .gguf = {}};
+inline constexpr Family kQwen2{.name = "qwen2", .architecture = "Qwen2ForCausalLM", .gguf = {}, .output_bias = false};
 
 }  // namespace hone::trainer

@@ -6,6 +6,7 @@
 
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/nf4/nf4.h"
+#include "trainer/plan/memory.h"
 
 namespace hone::trainer {
 
@@ -124,6 +125,7 @@ class Loader {
 }  // namespace
 
 Decoder load_decoder(Stream& stream, const Config& c, const Weights& weights, const LoadOptions& options) {
+  const MemoryScope scope = memory_for(stream, Memory::base);
   Loader load(stream, weights, options);
   const TensorNames& names = c.family->names;
   const auto named = [](std::string_view name) { return std::string(name) + ".weight"; };
@@ -141,7 +143,7 @@ Decoder load_decoder(Stream& stream, const Config& c, const Weights& weights, co
     load.linear(layer.q, at(names.q), q, c.width, c.attention_bias);
     load.linear(layer.k, at(names.k), kv, c.width, c.attention_bias);
     load.linear(layer.v, at(names.v), kv, c.width, c.attention_bias);
-    load.linear(layer.o, at(names.o), c.width, q, c.attention_bias);
+    load.linear(layer.o, at(names.o), c.width, q, c.output_bias);
     load.linear(layer.gate, at(names.gate), c.mlp_width, c.width, c.mlp_bias);
     load.linear(layer.up, at(names.up), c.mlp_width, c.width, c.mlp_bias);
     load.linear(layer.down, at(names.down), c.width, c.mlp_width, c.mlp_bias);

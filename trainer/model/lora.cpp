@@ -7,6 +7,7 @@
 #include "kernels/core/random.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/host/text.h"
+#include "trainer/plan/memory.h"
 
 namespace hone::trainer {
 
@@ -69,6 +70,7 @@ std::vector<Linear*> chosen(Decoder& model, const Pattern& pattern) {
 
 ParameterPtr parameter(Stream& stream, const Decoder& model, const std::string& name, const Shape& shape,
                        std::span<const float> values, bool trainable) {
+  const MemoryScope scope = memory_for(stream, Memory::trained);
   Tensor value(stream, shape, wide_of(model.dtype));  // trained values stay wide
   if (stream.device().type != DeviceType::meta) {
     Tensor single(stream, shape, DType::float32);

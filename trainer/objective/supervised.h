@@ -1,6 +1,7 @@
 // Next-token prediction on the labelled positions.
 #pragma once
 #include "trainer/model/decoder.h"
+#include "trainer/plan/memory.h"
 
 namespace hone::trainer {
 
@@ -10,6 +11,7 @@ struct Supervised {
   Var summed_loss(Tape& tape, const Decoder& model, const DeviceBatch& batch,
                   const std::vector<Recompute>& recompute) const {
     const Var h = hidden_states(tape, model, batch, recompute);
+    const MemoryScope scope = memory_for(tape.stream(), Memory::loss);
     return autograd::linear_cross_entropy(tape, h, model.head, batch.targets, chunk);
   }
 };

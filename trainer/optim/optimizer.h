@@ -2,16 +2,17 @@
 #pragma once
 #include "autograd/parameter.h"
 #include "trainer/optim/totals.h"
+#include "trainer/plan/memory.h"
 
 namespace hone::trainer {
 
 class Optimizer {
  public:
-  Optimizer(Stream& stream, autograd::ParameterSet& parameters, const kernels::AdamW& options)
-      : options_(options),
-        first_(stream, parameters.values().shape(), parameters.values().dtype()),
-        second_(stream, first_.shape(), first_.dtype()),
-        steps_(stream, {1}, DType::float64) {
+  Optimizer(Stream& stream, autograd::ParameterSet& parameters, const kernels::AdamW& options) : options_(options) {
+    const MemoryScope scope = memory_for(stream, Memory::optimizer);
+    for (Tensor* moments : {&first_, &second_})
+      *moments = Tensor(stream, parameters.values().shape(), parameters.values().dtype());
+    steps_ = Tensor(stream, {1}, DType::float64);
     for (Tensor* state : {&first_, &second_, &steps_}) kernels::fill(stream, *state, 0);
   }
   // One update with learning rate `rate`: divides by the targets, clips, moves. Does nothing where the totals are not

@@ -27,14 +27,13 @@ data::LayoutKind layout_of(recipes::ChatLayout layout) {
          : layout == recipes::ChatLayout::plain ? data::LayoutKind::plain
                                                 : data::LayoutKind::chatml;
 }
-
-namespace {
 data::TrainOn learned_of(recipes::TrainOn on) {
   return on == recipes::TrainOn::all    ? data::TrainOn::all
          : on == recipes::TrainOn::last ? data::TrainOn::last
                                         : data::TrainOn::answers;
 }
 
+namespace {
 data::DatasetOptions dataset_options(const recipes::Recipe& recipe, const std::vector<recipes::DataFile>& files,
                                      const Base& base, const std::optional<data::Tokenizer>& tokenizer, bool keep_all) {
   data::DatasetOptions options{.train_on = learned_of(recipe.data.train_on),

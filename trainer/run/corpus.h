@@ -43,6 +43,7 @@ data::BatchOptions batch_options(const recipes::Recipe&);
 // A recipe's words as those of data/.
 data::RowKind kind_of(recipes::RowType);
 data::LayoutKind layout_of(recipes::ChatLayout);
+data::TrainOn learned_of(recipes::TrainOn);
 
 // data.shards, or its default: the folder shards beside output.dir.
 fs::path shards_folder(const recipes::Recipe&);

@@ -5,13 +5,12 @@
 
 #include "data/batches/prefetcher.h"
 #include "kernels/host/hash.h"
-#include "kernels/host/memory.h"
 #include "kernels/host/text.h"
 #include "trainer/evaluation/evaluate.h"
-#include "trainer/plan/planner.h"
 #include "trainer/run/cached_base.h"
 #include "trainer/run/corpus.h"
 #include "trainer/run/export.h"
+#include "trainer/run/planning.h"
 #include "trainer/run/run_folder.h"
 #include "trainer/run/run_log.h"
 #include "trainer/run/setup.h"
@@ -20,8 +19,7 @@
 namespace hone::trainer {
 
 namespace {
-// A share of memory that is never planned for: the system, the page cache, other programs.
-constexpr double kReserve = 0.1;
+constexpr int kColumns = 120;  // of the plan's lines, where no terminal says
 // After this many checkpoints in a row that could not be written, the run ends.
 constexpr int kMostFailedSaves = 3;
 
@@ -63,8 +61,8 @@ class Run {
 
   ExitCode go() {
     read_data();
-    load_model();
     plan();
+    load_model();
     prepare_loop();
     if (command_.resume)
       resume();
@@ -98,59 +96,37 @@ class Run {
             " of this data is not one step; set training.max_steps");
   }
 
-  void load_model() {
-    const bool all = trains_everything(recipe_);
-    const Config& c = base_.config;
+  // Refuses what does not fit before anything is loaded.
+  void plan() {
+    const Workload load = workload_of(recipe_, corpus_, tokenizer_, total_steps_);
     weights_ = weights_of(recipe_, base_);
-    const LoadOptions options = load_options(recipe_, all);
-    cached_base_.emplace(recipe_, base_, options, [this](const std::string& line) { say(line); });
+    shape_ = run_shape(recipe_, base_.config, load);
+    Stream measuring = make_stream(recipe_.model);  // of its own: what it takes is not the run's
+    const Forecast planned = forecast(recipe_, *shape_, *weights_, load, budget_of_machine(), &measuring);
+    planned_bytes_ = planned.choice.usage.peak;
+    plan_ = planned.choice.plan;
+    std::string text = planned.text(command_.screen.terminal ? command_.screen.width() : kColumns);
+    text.pop_back();
+    say(text);
+    require(planned.fits(), ExitCode::memory, "the run needs ", bytes_text(planned.choice.usage.peak), ", ",
+            bytes_text(planned.budget.bytes), " can be used; nothing was started. ",
+            planned.ways.empty() || !planned.ways.front().enough ? "See the ways above"
+                                                                 : "It fits with: --set " + planned.ways.front().set);
+  }
+
+  void load_model() {
+    cached_base_.emplace(recipe_, base_, shape_->load, [this](const std::string& line) { say(line); });
     model_.emplace(cached_base_->load(stream_, *weights_));
     cached_base_->keep(*model_);
-    if (!all && recipe_.adapter.path.empty()) {
-      lora_ = lora_options(recipe_.adapter, uint64_t(recipe_.training.seed));
-      add_lora(stream_, *model_, lora_);
-    } else if (!all) {
-      const checkpoints::LoraAdapter adapter = checkpoints::read_adapter(recipe_.adapter.path);
-      add_lora(stream_, *model_, adapter, true);
-      lora_ = options_of(adapter);
+    if (shape_->adapter) {
+      add_lora(stream_, *model_, *shape_->adapter, true);
+    } else if (shape_->lora) {
+      add_lora(stream_, *model_, *shape_->lora);
     }
-    shape_ = RunShape{
-        .config = c, .load = options, .lora = all ? std::nullopt : std::optional(lora_), .batch = largest_batch()};
-    weights_bytes_ = stream_.allocator()->usage().live;
   }
 
-  // As large as a micro-batch of this run can be, every position with a label: what memory is planned for.
-  data::Batch largest_batch() const {
-    const int64_t longest = recipe_.data.packing ? recipe_.data.max_length : corpus_.batches->longest();
-    const auto tokens = size_t(longest * corpus_.batches->micro_batch_size());
-    return {.tokens = std::vector<int32_t>(tokens, 0),
-            .positions = std::vector<int32_t>(tokens, 0),
-            .labels = std::vector<int32_t>(tokens, 0),
-            .starts = {0, int32_t(tokens)},
-            .rows = {0},
-            .documents = 1,
-            .targets = int64_t(tokens)};
-  }
-
-  void plan() {
-    using recipes::RecomputeChoice;
-    const RecomputeChoice choice = recipe_.training.recompute;
-    const uint64_t available = available_memory(),
-                   budget = uint64_t(double(available) * (1 - kReserve)) + weights_bytes_;
-    if (choice == RecomputeChoice::automatic && available > 0) {
-      plan_ = choose_plan(*shape_, *weights_, budget);
-    } else {
-      plan_ = uniform_plan(base_.config, choice == RecomputeChoice::full        ? Recompute::full
-                                         : choice == RecomputeChoice::selective ? Recompute::selective
-                                                                                : Recompute::none);
-    }
-    const Usage usage = predict(*shape_, *weights_, plan_);
-    planned_bytes_ = usage.peak;
-    say(joined("memory   planned peak ", bytes_text(usage.peak), "   weights and adapter ", bytes_text(weights_bytes_),
-               "   ", available > 0 ? bytes_text(available) + " free" : ""));
-    require(available == 0 || usage.peak <= budget, ExitCode::memory, "the run needs ", bytes_text(usage.peak), ", ",
-            bytes_text(budget), " can be used; set training.recompute: auto or full, or a smaller data.max_length");
-  }
+  // Evaluation reads no more at a time than training does, but for a row that is longer alone.
+  int64_t evaluation_budget() const { return std::min<int64_t>(kEvaluationTokens, std::ssize(shape_->batch.tokens)); }
 
   void prepare_loop() {
     const recipes::TrainingSection& t = recipe_.training;
@@ -274,7 +250,7 @@ class Run {
 
   void evaluate_now() {
     if (!corpus_.evaluation.empty()) {
-      const Evaluation held_out = evaluate(stream_, *model_, corpus_.evaluation);
+      const Evaluation held_out = evaluate(stream_, *model_, corpus_.evaluation, evaluation_budget());
       last_evaluation_ = held_out.loss;
       if (!first_evaluation_) first_evaluation_ = held_out.loss;
       log_.evaluated(loop_->steps_done(), held_out);
@@ -288,8 +264,10 @@ class Run {
             "training.sample_prompts: the model directory has no tokenizer.json");
     for (const std::string& prompt : recipe_.training.sample_prompts)
       for (const double temperature : {0.0, 0.8}) {
-        const SamplingOptions options{
-            .max_new_tokens = 64, .temperature = temperature, .top_p = 0.95, .seed = uint64_t(recipe_.training.seed)};
+        const SamplingOptions options{.max_new_tokens = kSampleTokens,
+                                      .temperature = temperature,
+                                      .top_p = 0.95,
+                                      .seed = uint64_t(recipe_.training.seed)};
         const std::vector<int32_t> made = generate(stream_, *model_, prompt_tokens(*tokenizer_, prompt), options);
         log_.sample(loop_->steps_done(), prompt, temperature, tokenizer_->decode(made, true));
       }
@@ -304,7 +282,7 @@ class Run {
     if (trains_everything(recipe_)) {
       export_model(stream_, *model_, base_, place, ExportType::float32);
     } else {
-      checkpoints::write_adapter(place, adapter_of(*model_, lora_, recipe_.model.path));
+      checkpoints::write_adapter(place, adapter_of(*model_, *shape_->lora, recipe_.model.path));
     }
     OrderedJson summary{{"steps", total_steps_},
                         {"tokens", tokens_},
@@ -356,9 +334,8 @@ class Run {
   std::unique_ptr<Weights> weights_;
   std::optional<CachedBase> cached_base_;
   std::optional<Decoder> model_;
-  LoraOptions lora_;
   std::optional<RunShape> shape_;
-  uint64_t weights_bytes_ = 0, planned_bytes_ = 0;
+  uint64_t planned_bytes_ = 0;
   Plan plan_;
   std::optional<TrainLoop> loop_;
   std::optional<checkpoints::StateStore> store_;

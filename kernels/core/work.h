@@ -1,0 +1,145 @@
+// What a walk on the meta device would have done: every kernel call with its work, and how to run it for real. Time is
+// planned from it, so that the plan times the very kernels of a step.
+//   Work work;
+//   meta.count_into(&work);
+//   loop.step();                                   // on meta
+//   meta.count_into(nullptr);
+//   for (const Work::Call& call : work.calls()) {
+//     const std::function<void()> kernel = call.prepare(cpu);   // tensors of its own: zeros,
+//     kernel();                                                 // once; a step's float64 totals: ones
+//   }
+#pragma once
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "kernels/core/quantized.h"
+
+namespace hone {
+
+class Work {
+ public:
+  // Calls of one kernel with arguments of the same forms.
+  struct Call {
+    std::string_view op;
+    uint64_t key;         // of op and forms
+    int64_t count;        // calls
+    double flops, bytes;  // of all of them. flops: of products, 0 for other kernels; bytes: of tensors given
+    std::function<std::function<void()>(Stream&)> prepare;
+  };
+  const std::vector<Call>& calls() const { return calls_; }
+
+  template <auto cpu_function, class... Args>
+  void add(std::string_view op, const Args&... args);
+  // The next call's floating-point operations.
+  void expect_flops(double flops) { expected_ = flops; }
+
+ private:
+  std::vector<Call> calls_;
+  std::unordered_map<uint64_t, size_t> places_;
+  double expected_ = 0;
+};
+
+// Said by an op before run_on, where its work is a product's.
+inline void count_flops(Stream& stream, double flops) {
+  if (stream.work()) stream.work()->expect_flops(flops);
+}
+
+// How an argument of a kernel is kept for later: tensors as their forms, the rest as it is. An argument type that
+// holds tensors in another way overloads for_each_tensor.
+namespace kept {
+
+template <class T, class F>
+void for_each_tensor(T&, F&&) {}
+template <class F>
+void for_each_tensor(Tensor& tensor, F&& body) {
+  body(tensor);
+}
+template <class F>
+void for_each_tensor(std::optional<Tensor>& tensor, F&& body) {
+  if (tensor) body(*tensor);
+}
+template <class F>
+void for_each_tensor(QuantizedTensor& weight, F&& body) {
+  body(weight.codes);
+  if (auto* plain = std::get_if<FloatScales>(&weight.scales)) {
+    body(plain->absmax);
+  } else {
+    auto& nested = std::get<NestedScales>(weight.scales);
+    body(nested.codes), body(nested.nested), body(nested.map);
+  }
+}
+template <class... T, class F>
+void for_each_tensor(std::variant<T...>& any, F&& body) {
+  std::visit([&](auto& value) { for_each_tensor(value, body); }, any);
+}
+
+template <class T>
+auto copy(const T& value) {
+  return value;
+}
+inline std::optional<Tensor> copy(const Tensor* value) { return value ? std::optional(*value) : std::nullopt; }
+inline std::optional<Tensor> copy(Tensor* value) { return value ? std::optional(*value) : std::nullopt; }
+
+template <class Arg, class T>
+decltype(auto) passed(T& value) {
+  if constexpr (std::is_pointer_v<Arg>) {
+    return value ? &*value : nullptr;
+  } else {
+    return (value);
+  }
+}
+
+inline uint64_t mixed(uint64_t hash, uint64_t value) {
+  hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
+  return hash ^ (hash >> 29);
+}
+
+}  // namespace kept
+
+template <auto cpu_function, class... Args>
+void Work::add(std::string_view op, const Args&... args) {
+  auto forms = std::make_tuple(kept::copy(args)...);
+  uint64_t key = std::hash<std::string_view>()(op);
+  double bytes = 0;
+  using kept::for_each_tensor;
+  const auto look_at = [&](auto& argument) {
+    if constexpr (std::is_enum_v<std::decay_t<decltype(argument)>>) key = kept::mixed(key, uint64_t(argument) + 1);
+    for_each_tensor(argument, [&](Tensor& tensor) {
+      if (!tensor) return;
+      for (int i = 0; i < tensor.shape().rank(); ++i) key = kept::mixed(key, uint64_t(tensor.shape()[i]));
+      key = kept::mixed(key, uint64_t(tensor.row_stride()) * 16 + uint64_t(tensor.dtype()));
+      bytes += double(tensor.elements()) * double(size_of(tensor.dtype()));
+      tensor = tensor.form();
+    });
+    key = kept::mixed(key, 1);
+  };
+  std::apply([&](auto&... argument) { (look_at(argument), ...); }, forms);
+  const auto [place, fresh] = places_.try_emplace(key, calls_.size());
+  if (fresh)
+    calls_.push_back({op, key, 0, 0, 0, [forms](Stream& stream) -> std::function<void()> {
+                        auto own = std::make_shared<decltype(forms)>(forms);
+                        const auto make = [&](auto& argument) {
+                          for_each_tensor(argument, [&](Tensor& form) {
+                            if (form.shape().rank() == 0) return;  // an empty tensor was given
+                            form = form.zeros_like(stream);
+                            if (form.dtype() == DType::float64 && form.contiguous())
+                              form.write<double>(std::vector<double>(size_t(form.elements()), 1.0));
+                          });
+                        };
+                        std::apply([&](auto&... argument) { (make(argument), ...); }, *own);
+                        return [own, &stream] {
+                          std::apply([&](auto&... argument) { cpu_function(stream, kept::passed<Args>(argument)...); },
+                                     *own);
+                        };
+                      }});
+  Call& call = calls_[place->second];
+  ++call.count, call.flops += expected_, call.bytes += bytes;
+  expected_ = 0;
+}
+
+}  // namespace hone

@@ -1,0 +1,197 @@
+#include "trainer/plan/forecast.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/host/file.h"
+#include "kernels/host/memory.h"
+#include "trainer/model/shapes.h"
+
+namespace hone::trainer {
+
+namespace {
+constexpr double kReserve = 0.1;            // of what is free
+constexpr int64_t kMeasuredTokens = 512;    // at most, of the micro-batch whose kernels are timed
+constexpr double kMeasuredProducts = 4e11;  // floating-point operations of its distinct calls, at most
+
+std::optional<Recompute> wanted_policy(recipes::RecomputeChoice choice) {
+  using recipes::RecomputeChoice;
+  if (choice == RecomputeChoice::automatic) return {};
+  return choice == RecomputeChoice::full        ? Recompute::full
+         : choice == RecomputeChoice::selective ? Recompute::selective
+                                                : Recompute::none;
+}
+
+double distinct_flops(const Work& work) {
+  double flops = 0;
+  for (const Work::Call& call : work.calls()) flops += call.flops / double(call.count);
+  return flops;
+}
+
+// Small enough to be timed in a few seconds, else as large as the run's own.
+std::vector<data::Batch> measured_batch(const RunShape& run, const Weights& weights, const Plan& plan,
+                                        const Workload& load) {
+  if (!load.sample.empty() && std::ssize(load.sample.front().tokens) <= kMeasuredTokens) return {load.sample.front()};
+  int64_t tokens = std::min(kMeasuredTokens, load.largest_tokens);
+  while (tokens > 64 && distinct_flops(work_of_step(run, weights, plan, {blank_batch(tokens)})) > kMeasuredProducts)
+    tokens /= 2;
+  return {blank_batch(tokens)};
+}
+
+// Of a step of `micro_batches` micro-batches like those of `sample`.
+double seconds_of_step(const Rates& rates, const RunShape& run, const Weights& weights, const Plan& plan,
+                       const std::vector<data::Batch>& sample, double micro_batches) {
+  const double end = rates.seconds(work_of_step(run, weights, plan, {})),
+               all = rates.seconds(work_of_step(run, weights, plan, sample));
+  return end + (all - end) / double(sample.size()) * micro_batches;
+}
+
+// Changes to the run that take less memory, each tried as the run itself is.
+class WaysOut {
+ public:
+  WaysOut(const recipes::Recipe& recipe, const RunShape& run, const Weights& weights, const Forecast& plan)
+      : recipe_(recipe), run_(run), weights_(weights), plan_(plan), wanted_(wanted_policy(recipe.training.recompute)) {
+    if (plan_.rates) token_seconds_ = seconds_of_token(run_, plan_.choice.plan);
+  }
+
+  std::vector<Way> all() {
+    RunShape everything = run_;
+    std::optional<Recompute> policy = wanted_;
+    if (wanted_ && *wanted_ != Recompute::full) {
+      add("recompute whole layers", "training.recompute=full", "", run_, Recompute::full);
+      policy = Recompute::full;
+    }
+    const int64_t micro = plan_.workload.micro_batch_size, length = std::ssize(run_.batch.tokens) / micro;
+    if (micro > 1) {
+      everything.batch = blank_batch(length);
+      add(joined("micro-batches of 1 row, ", micro, " times as many"),
+          joined("training.micro_batch_size=1 --set training.gradient_accumulation_steps=",
+                 micro * recipe_.training.gradient_accumulation_steps),
+          "", everything, wanted_);
+    }
+    if (run_.lora && !run_.load.quantize) {
+      everything.load.quantize = true;
+      RunShape changed = run_;
+      changed.load.quantize = true;
+      add("base in 4 bits", "model.quantization=nf4", "", changed, wanted_);
+    }
+    if (run_.load.trainable) {
+      RunShape changed = run_;
+      changed.load.trainable = false, changed.load.quantize = true, changed.lora = LoraOptions{};
+      everything.load = changed.load, everything.lora = changed.lora;
+      add("an adapter on a base in 4 bits", "adapter.type=lora --set model.quantization=nf4", "an adapter, no model",
+          changed, wanted_);
+    }
+    if (run_.lora && run_.lora->rank > 4) {
+      everything.lora->rank = run_.lora->rank / 2;
+      RunShape changed = run_;
+      changed.lora->rank = everything.lora->rank;
+      add(joined("r ", changed.lora->rank), joined("adapter.r=", changed.lora->rank), "", changed, wanted_);
+    }
+    add_max_length(run_, wanted_, length, "");
+    if (std::ranges::none_of(ways_, &Way::enough)) {
+      std::string sets;
+      for (const Way& way : ways_)
+        if (!way.set.starts_with("data.max_length")) sets += (sets.empty() ? "" : " --set ") + way.set;
+      if (ways_.size() > 2) add("all of these but max_length", sets, "", everything, policy);
+      if (!ways_.back().enough) add_max_length(everything, policy, length, "all of these, ", sets);
+    }
+    std::ranges::stable_sort(ways_, [](const Way& a, const Way& b) {
+      return a.enough != b.enough ? a.enough : a.enough ? a.time.value_or(1) < b.time.value_or(1) : a.saved > b.saved;
+    });
+    return ways_;
+  }
+
+ private:
+  double seconds_of_token(const RunShape& run, const Plan& plan) const {
+    return seconds_of_step(*plan_.rates, run, weights_, plan, {run.batch}, 1) / double(run.batch.tokens.size());
+  }
+
+  Choice add(const std::string& what, const std::string& set, const std::string& price, const RunShape& changed,
+             std::optional<Recompute> policy) {
+    const Choice choice = choose_plan(changed, weights_, policy, plan_.budget.bytes);
+    std::optional<double> time;
+    if (plan_.rates) time = seconds_of_token(changed, choice.plan) / token_seconds_;
+    ways_.push_back(
+        {what, set, price, int64_t(plan_.choice.usage.peak) - int64_t(choice.usage.peak), time, choice.fits});
+    return choice;
+  }
+
+  // The longest that fits, in steps of 64 tokens; half of it where none does.
+  void add_max_length(RunShape changed, std::optional<Recompute> policy, int64_t length, const std::string& before,
+                      const std::string& sets = {}) {
+    if (length < 128) return;
+    const int64_t rows = std::max<int64_t>(1, std::ssize(changed.batch.tokens) / length);
+    const auto with = [&](int64_t tokens) {
+      changed.batch = blank_batch(tokens * rows);
+      changed.evaluation_tokens = std::min(run_.evaluation_tokens, tokens * rows);
+      return choose_plan(changed, weights_, policy ? policy : Recompute::full, plan_.budget.bytes).fits;
+    };
+    int64_t fits = 0, too_long = length / 64;
+    while (too_long - fits > 1) {
+      const int64_t middle = (fits + too_long) / 2;
+      (with(middle * 64) ? fits : too_long) = middle;
+    }
+    const int64_t tokens = fits > 0 ? fits * 64 : length / 2;
+    with(tokens);
+    const auto longer = std::ranges::count_if(plan_.workload.lengths, [&](int32_t n) { return n > tokens; });
+    char price[64] = "";
+    if (!plan_.workload.lengths.empty())
+      std::snprintf(price, sizeof price, "%.1f %% of rows longer",
+                    100.0 * double(longer) / double(plan_.workload.lengths.size()));
+    add(joined(before, "max_length ", tokens), joined("data.max_length=", tokens, sets.empty() ? "" : " --set ", sets),
+        price, changed, policy);
+  }
+
+  const recipes::Recipe& recipe_;
+  const RunShape& run_;
+  const Weights& weights_;
+  const Forecast& plan_;
+  std::optional<Recompute> wanted_;
+  double token_seconds_ = 0;
+  std::vector<Way> ways_;
+};
+}  // namespace
+
+Budget budget_of_machine() {
+  const uint64_t available = available_memory(), reserve = uint64_t(double(available) * kReserve);
+  return {.bytes = available - reserve, .reserve = reserve};
+}
+
+Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weights& weights, Workload workload,
+                  const Budget& budget, Stream* stream) {
+  const Config& c = run.config;
+  Forecast plan{
+      .model = recipe.model.shape.empty() ? fs::path(recipe.model.path).filename().string() : recipe.model.shape,
+      .family = std::string(c.family->name),
+      .device = joined("CPU, ", run.load.dtype),
+      .parameters = parameter_count(c),
+      .layers = c.layers,
+      .choice = choose_plan(run, weights, wanted_policy(recipe.training.recompute), budget.bytes),
+      .budget = budget,
+      .workload = std::move(workload),
+      .rates = {},
+      .base_format = run.load.quantize    ? "nf4"
+                     : run.load.trainable ? joined(run.load.dtype)
+                                          : "as stored",
+      .result = run.load.trainable ? "model" : "adapter",
+      .ways = {}};
+  const Workload& load = plan.workload;
+  if (stream) {
+    const std::vector<data::Batch> sample =
+        load.sample.empty() ? std::vector{blank_batch(load.largest_tokens, load.micro_batch_size)} : load.sample;
+    plan.rates = measure(
+        *stream, work_of_step(run, weights, plan.choice.plan, measured_batch(run, weights, plan.choice.plan, load)));
+    plan.step_seconds = seconds_of_step(*plan.rates, run, weights, plan.choice.plan, sample, load.micro_batches);
+  }
+  plan.adapter_bytes = plan.bytes(Memory::trained);
+  plan.checkpoint_bytes = 3 * plan.adapter_bytes;  // and the two moments
+  plan.checkpoints = recipe.output.keep;
+  plan.disk_bytes =
+      plan.adapter_bytes + uint64_t(plan.checkpoints + 1) * plan.checkpoint_bytes;  // one is being written
+  plan.free_disk_bytes = free_bytes(fs::absolute(recipe.output.dir.empty() ? "." : recipe.output.dir));
+  if (!plan.fits()) plan.ways = WaysOut(recipe, run, weights, plan).all();
+  return plan;
+}
+
+}  // namespace hone::trainer

@@ -1,0 +1,98 @@
+#include "trainer/plan/timing.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/host/clock.h"
+
+namespace hone::trainer {
+
+namespace {
+constexpr double kCold = double(size_t(32) << 20);   // bytes of tensors to walk through before any is met again
+constexpr double kMost = double(size_t(512) << 20);  // bytes of tensors that one call may need to be measured
+constexpr double kEach = 0.03;                       // seconds spent on a call
+
+double median(std::vector<double> values) {
+  std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
+  return values[values.size() / 2];
+}
+
+double seconds_of(Stream& stream, const Work::Call& call) {
+  const double bytes = std::max(1.0, call.bytes / double(call.count));
+  std::vector<std::function<void()>> kernels;
+  for (int i = 0; i < std::clamp(int(kCold / bytes), 1, 8); ++i) kernels.push_back(call.prepare(stream));
+  kernels.front()();  // code, threads and the library's own buffers are warm
+  std::vector<double> times;
+  const Stopwatch all;
+  do {
+    for (const auto& kernel : kernels) {
+      const Stopwatch watch;
+      kernel();
+      times.push_back(watch.seconds());
+    }
+  } while (all.seconds() < kEach && times.size() < 9);
+  return median(std::move(times));
+}
+// Bytes a second, read and written, of a copy that no cache holds.
+double copy_rate(Stream& stream) {
+  const Shape shape{int64_t(kCold) / 4};
+  Tensor a(stream, shape, DType::float32), b(stream, shape, DType::float32);
+  kernels::fill(stream, a, 1);
+  std::vector<double> times;
+  for (int i = 0; i < 4; ++i) {
+    const Stopwatch watch;
+    kernels::copy(stream, b, a);
+    times.push_back(watch.seconds());
+  }
+  return 2 * kCold / *std::ranges::min_element(times);
+}
+}  // namespace
+
+Rates measure(Stream& stream, const Work& work, double seconds) {
+  // What there is most of first, so that what is left over when time is up matters least.
+  std::vector<const Work::Call*> calls;
+  for (const Work::Call& call : work.calls()) calls.push_back(&call);
+  std::ranges::stable_sort(calls, std::greater<>(), [](const Work::Call* call) {
+    return call->flops / 30 + call->bytes;  // about as long: 30 operations and a byte
+  });
+  Rates rates;
+  rates.memory_bytes_ = copy_rate(stream);
+  const Stopwatch watch;
+  for (const Work::Call* call : calls) {
+    const double count = double(call->count), bytes = call->bytes / count;
+    std::vector<Rates::Measured>& kernel = rates.of_kernel_[std::string(call->op)];
+    if (bytes > kMost || (!kernel.empty() && watch.seconds() > seconds)) continue;
+    const Rates::Measured one{seconds_of(stream, *call), call->flops / count, bytes};
+    rates.of_call_[call->key] = one;
+    kernel.push_back(one);
+    if (call->flops > 0) rates.products_ += {one.seconds * count, call->flops, call->bytes};
+  }
+  return rates;
+}
+
+const Rates::Measured* Rates::nearest(const Work::Call& call) const {
+  if (const auto same = of_call_.find(call.key); same != of_call_.end()) return &same->second;
+  const auto kernel = of_kernel_.find(call.op);
+  if (kernel == of_kernel_.end() || kernel->second.empty()) return nullptr;
+  const double wanted = call.flops / call.bytes;
+  return &*std::ranges::min_element(kernel->second, {}, [&](const Measured& m) {
+    return std::abs(std::log((1 + m.flops / m.bytes) / (1 + wanted)));
+  });
+}
+
+double Rates::seconds(const Work& work) const {
+  double sum = 0;
+  for (const Work::Call& call : work.calls()) {
+    if (const Measured* const m = nearest(call)) {
+      sum += m->flops > 0 ? m->seconds * call.flops / m->flops : m->seconds * call.bytes / m->bytes;
+    } else if (const double rate = call.flops > 0 ? matrix_flops() : memory_bytes(); rate > 0) {
+      sum += (call.flops > 0 ? call.flops : call.bytes) / rate;
+    }
+  }
+  return sum;
+}
+
+double Rates::matrix_flops() const { return products_.seconds > 0 ? products_.flops / products_.seconds : 0; }
+
+}  // namespace hone::trainer

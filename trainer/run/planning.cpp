@@ -1,0 +1,178 @@
+#include "trainer/run/planning.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/rows/records.h"
+#include "kernels/host/text.h"
+#include "trainer/evaluation/evaluate.h"
+#include "trainer/model/shapes.h"
+
+namespace hone::trainer {
+
+namespace {
+constexpr int64_t kSampled = 8;  // micro-batches that stand for all
+
+constexpr uint64_t kReadWhole = uint64_t(24) << 20;  // bytes of data that a plan tokenises
+constexpr size_t kReadOfFile = size_t(2) << 20;      // else so many of each file
+
+uint64_t bytes_of(const std::vector<recipes::DataFile>& files) {
+  uint64_t bytes = 0;
+  for (const recipes::DataFile& file : files) bytes += fs::file_size(file.path);
+  return bytes;
+}
+
+// The first rows of each file. `times`: how much more there is.
+struct Beginning {
+  std::vector<data::Row> rows;
+  double times = 1;
+};
+Beginning read_beginning(const recipes::Recipe& recipe, const std::optional<data::Tokenizer>& tokenizer) {
+  struct Enough {};
+  Beginning all;
+  uint64_t taken = 0;
+  const auto keep = [&](data::Encoded&& row, bool cut) {
+    const size_t most = size_t(recipe.data.max_length);
+    if (row.tokens.size() > most && !cut) return;
+    for (size_t at = 0; at < row.tokens.size(); at += most) {
+      const size_t end = std::min(at + most, row.tokens.size());
+      all.rows.push_back({.tokens = {row.tokens.begin() + int64_t(at), row.tokens.begin() + int64_t(end)},
+                          .labels = {row.labels.begin() + int64_t(at), row.labels.begin() + int64_t(end)}});
+    }
+  };
+  for (const recipes::DataFile& file : recipe.data.train) {
+    const data::RowEncoder encoder({.kind = kind_of(file.type),
+                                    .train_on = learned_of(recipe.data.train_on),
+                                    .layout = layout_of(recipe.data.chat_layout)},
+                                   tokenizer ? &*tokenizer : nullptr);
+    const bool text = file.type == recipes::RowType::text;
+    const InputFile input(file.path);
+    if (text && fs::path(file.path).extension() == ".txt") {
+      std::string beginning(std::min<uint64_t>(kReadOfFile, input.size()), '\0');
+      input.read_at(0, std::as_writable_bytes(std::span(beginning)));
+      while (!beginning.empty() && !valid_utf8(beginning)) beginning.pop_back();  // a letter may be cut
+      keep(encoder.encode_text(beginning), true);
+      taken += beginning.size();
+      continue;
+    }
+    size_t read = 0;
+    try {
+      data::read_records(input, [&](const data::Record& record) {
+        if (read > kReadOfFile) throw Enough();
+        const std::string where = joined(file.path, ":", record.line);
+        require(record.problem.empty(), ExitCode::input, where, ": ", record.problem);
+        keep(encoder.encode(parse_json(record.text, where)), text);
+        read += record.text.size() + 1;
+      });
+    } catch (const Enough&) {
+    }
+    taken += read;
+  }
+  require(!all.rows.empty(), ExitCode::input, "no row at the beginning of the data fits data.max_length");
+  all.times = double(bytes_of(recipe.data.train)) / double(std::max<uint64_t>(taken, 1));
+  return all;
+}
+
+bool trains_everything(const recipes::Recipe& recipe) { return recipe.adapter.type == recipes::AdapterType::none; }
+}  // namespace
+
+Workload workload_of(const recipes::Recipe& recipe, const Corpus& corpus,
+                     const std::optional<data::Tokenizer>& tokenizer, int64_t total_steps) {
+  const data::Batches& batches = *corpus.batches;
+  Workload load{.looked_at = true,
+                .rows = corpus.train->count(),
+                .tokens = double(corpus.receipt.tokens),
+                .learned = double(corpus.receipt.learned),
+                .largest_tokens = recipe.data.packing ? recipe.data.max_length : batches.longest(),
+                .micro_batch_size = batches.micro_batch_size(),
+                .steps = total_steps,
+                .sample = {},
+                .lengths = {}};
+  for (int64_t row = 0; row < load.rows; ++row) load.lengths.push_back(int32_t(corpus.train->length(row)));
+  load.largest_tokens *= load.micro_batch_size;
+  // A micro-batch of each of a few steps, spread over the first epoch.
+  const int64_t steps = batches.steps_per_epoch(), taken = std::min(steps, kSampled);
+  double micro_batches = 0;
+  for (int64_t i = 0; i < taken; ++i) {
+    std::vector<data::Batch> step = batches.step(steps * i / taken);
+    micro_batches += double(step.size());
+    load.sample.push_back(std::move(step[size_t(i) % step.size()]));
+  }
+  load.micro_batches = micro_batches / double(taken);
+  load.step_tokens = load.tokens / double(steps);
+  for (const data::Row& row : corpus.evaluation)
+    load.evaluation_tokens =
+        std::max({load.evaluation_tokens, std::min(kEvaluationTokens, load.largest_tokens), std::ssize(row.tokens)});
+  for (const std::string& prompt : recipe.training.sample_prompts)
+    if (tokenizer) load.sample_tokens = std::max(load.sample_tokens, std::ssize(prompt_tokens(*tokenizer, prompt)));
+  return load;
+}
+
+Workload workload_of(const recipes::Recipe& recipe) {
+  const recipes::TrainingSection& t = recipe.training;
+  Workload load{.micro_batch_size = t.batch_tokens > 0 && recipe.data.packing ? 1 : t.micro_batch_size,
+                .steps = t.max_steps,
+                .micro_batches = double(t.gradient_accumulation_steps),
+                .sample = {},
+                .lengths = {}};
+  load.largest_tokens = recipe.data.max_length * load.micro_batch_size;
+  if (t.batch_tokens > 0)
+    load.micro_batches = std::max(1.0, std::round(double(t.batch_tokens) / double(load.largest_tokens)));
+  load.step_tokens = load.micro_batches * double(load.largest_tokens);
+  if (!recipe.data.evaluation.empty() || recipe.data.evaluation_split > 0)
+    load.evaluation_tokens = std::min(kEvaluationTokens, load.largest_tokens);
+  return load;
+}
+
+RunShape run_shape(const recipes::Recipe& recipe, const Config& config, const Workload& load) {
+  const bool all = trains_everything(recipe);
+  RunShape run{.config = config,
+               .load = load_options(recipe, all),
+               .lora = {},
+               .adapter = {},
+               .batch = blank_batch(load.largest_tokens, load.micro_batch_size),
+               .evaluation_tokens = load.evaluation_tokens,
+               .sample_tokens = load.sample_tokens};
+  if (!all && !recipe.adapter.path.empty()) run.adapter = checkpoints::read_adapter(recipe.adapter.path);
+  if (!all)
+    run.lora = run.adapter ? options_of(*run.adapter) : lora_options(recipe.adapter, uint64_t(recipe.training.seed));
+  return run;
+}
+
+Forecast plan_recipe(const recipes::Recipe& recipe, std::optional<uint64_t> memory) {
+  const Budget budget = memory ? Budget{.bytes = *memory, .asked = true} : budget_of_machine();
+  Stream stream = make_stream(recipe.model);
+  if (!recipe.model.shape.empty()) {
+    const Workload load = workload_of(recipe);
+    return forecast(recipe, run_shape(recipe, shape_config(recipe.model.shape), load), ShapeWeights(), load, budget,
+                    &stream);
+  }
+  const Base base(recipe.model.path);
+  const std::optional<data::Tokenizer> tokenizer = find_tokenizer(recipe.model.path);
+  const bool whole = bytes_of(recipe.data.train) + bytes_of(recipe.data.evaluation) <= kReadWhole;
+  Corpus corpus;
+  Beginning beginning;
+  if (whole) {
+    corpus = read_corpus(recipe, base, tokenizer);  // prepared once: training takes the same shards
+  } else {
+    beginning = read_beginning(recipe, tokenizer);
+    corpus.train = std::make_shared<const data::RowsInMemory>(beginning.rows);
+    corpus.batches = std::make_shared<const data::Batches>(*corpus.train, batch_options(recipe));
+    data::RowCounts counts;
+    for (const data::Row& row : beginning.rows) counts.add(row);
+    corpus.receipt.tokens = counts.tokens, corpus.receipt.learned = counts.learned;
+  }
+  const double times = beginning.times;
+  const recipes::TrainingSection& t = recipe.training;
+  const int64_t steps =
+      t.max_steps > 0 ? t.max_steps : std::max<int64_t>(1, std::llround(times * double(corpus.batches->steps_of(t.epochs))));
+  Workload load = workload_of(recipe, corpus, tokenizer, steps);
+  if (!whole) {
+    load.estimated_from = load.rows;
+    load.rows = std::llround(times * double(load.rows)), load.tokens *= times, load.learned *= times;
+    load.evaluation_tokens = workload_of(recipe).evaluation_tokens;
+  }
+  return forecast(recipe, run_shape(recipe, base.config, load), *weights_of(recipe, base), load, budget, &stream);
+}
+
+}  // namespace hone::trainer

@@ -1,0 +1,19 @@
+// From a recipe to its forecast: what `hone plan` prints and `hone train` starts with.
+#pragma once
+#include "trainer/plan/forecast.h"
+#include "trainer/run/corpus.h"
+
+namespace hone::trainer {
+
+// What the rows of a run amount to; `total_steps` of it.
+Workload workload_of(const recipes::Recipe&, const Corpus&, const std::optional<data::Tokenizer>&, int64_t total_steps);
+// The same where no row was looked at: by the recipe alone.
+Workload workload_of(const recipes::Recipe&);
+
+// The run as the planner sees it: adapter.path is read where it is set.
+RunShape run_shape(const recipes::Recipe&, const Config&, const Workload&);
+
+// For a model directory or, with model.shape, without one. `memory`: bytes to plan for; none: what is free here.
+Forecast plan_recipe(const recipes::Recipe&, std::optional<uint64_t> memory);
+
+}  // namespace hone::trainer

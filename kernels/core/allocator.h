@@ -25,7 +25,7 @@ class Allocator {
 
   virtual ~Allocator() = default;
   void* allocate(size_t bytes);  // rounded up to kAlignment; null for 0 bytes and on meta
-  void free(void* memory, size_t bytes, MemoryKind kind) noexcept;  // kind: what kind() was when it was taken
+  void free(void* memory, size_t bytes, MemoryKind kind = 0) noexcept;  // kind: what kind() was when it was taken
   Usage usage() const { return usage_; }
   void reset_peak() { usage_.peak = usage_.live, usage_.peak_of = usage_.live_of; }
   MemoryKind kind() const { return kind_; }

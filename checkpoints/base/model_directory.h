@@ -40,7 +40,7 @@ struct TensorPiece {
   FileDType dtype = FileDType::F32;
   uint64_t offset = 0;               // in the tensor
   bool last = false;                 // ends the tensor
-  std::span<const std::byte> bytes;  // at an address that is a multiple of 64
+  std::span<const std::byte> bytes;  // at an address that is a multiple of 8
 };
 
 // A file of the directory `folder` by its bare name: empty where there is none, an error where it is a link that may

@@ -78,7 +78,7 @@ class UncachedFile {
   explicit UncachedFile(const InputFile& file);
   bool direct() const { return direct_.get() >= 0; }
   // Bytes [offset, offset + count) of the file, in `buffer`, which has two pages more than `count`: valid until it is
-  // used again, and at an address that is a multiple of 64. A file that ends before is an error.
+  // used again, and at an address that is a multiple of 8. A file that ends before is an error.
   std::span<std::byte> read(uint64_t offset, size_t count, const PageBuffer& buffer) const;
 
  private:

@@ -34,7 +34,7 @@ class PieceReader {
   static constexpr size_t kPiece = size_t(4) << 20;
   // Called for each piece, in order, on the reading thread before it is handed out; what it throws is thrown by next().
   using Inspect = std::function<void(const FilePiece&)>;
-  // Every piece of a range but its last has kPiece bytes, at an address that is a multiple of 64; an empty range is one
+  // Every piece of a range but its last has kPiece bytes, at an address that is a multiple of 8; an empty range is one
   // empty piece. The files outlive the reader.
   explicit PieceReader(std::vector<FileRange> ranges, Inspect inspect = {});
   PieceReader(const PieceReader&) = delete;

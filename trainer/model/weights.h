@@ -23,7 +23,7 @@ struct WeightPiece {
   int64_t first = 0;                 // element
   bool last = false;                 // ends the tensor
   DType dtype = DType::float32;      // float32, or bfloat16 where it is stored so; codes: uint8
-  std::span<const std::byte> bytes;  // at an address that is a multiple of 64
+  std::span<const std::byte> bytes;  // at an address that is a multiple of 8
   int64_t elements() const { return int64_t(bytes.size() / size_of(dtype)); }
 };
 

@@ -44,7 +44,7 @@ class Pieces : public testing::Test {
       ASSERT_LT(range, ranges.size());
       ASSERT_EQ(piece->range, range);
       ASSERT_EQ(piece->offset, at);
-      ASSERT_EQ(reinterpret_cast<uintptr_t>(piece->bytes.data()) % 64, 0u);
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(piece->bytes.data()) % 8, 0u);
       const uint64_t from = ranges[range].offset + at;
       ASSERT_TRUE(std::equal(piece->bytes.begin(), piece->bytes.end(), bytes.begin() + ptrdiff_t(from)))
           << "range " << range << " at " << at;

@@ -31,7 +31,7 @@ struct FilePiece {
 
 class PieceReader {
  public:
-  static constexpr size_t kPiece = size_t(4) << 20;
+  static constexpr size_t kPiece = size_t(8) << 20;
   // Called for each piece, in order, on the reading thread before it is handed out; what it throws is thrown by next().
   using Inspect = std::function<void(const FilePiece&)>;
   // Every piece of a range but its last has kPiece bytes, at an address that is a multiple of 8; an empty range is one
@@ -43,7 +43,7 @@ class PieceReader {
   std::optional<FilePiece> next();
 
  private:
-  static constexpr size_t kBuffers = 3;
+  static constexpr size_t kBuffers = 4;
   struct Slot {
     PageBuffer buffer{kPiece + 2 * PageBuffer::kPage};
     FilePiece piece;

@@ -41,7 +41,7 @@ TEST(Stream, GivesTheBytesOfEveryTensorOfShards) {
   expect_error([&] { model.stream({"model.nrom.weight"}, [](const auto&) {}); }, ExitCode::input, "model.norm.weight");
 }
 
-// A model directory of one tensor of more than two pieces and one that begins at an odd byte.
+// A model directory of one tensor of more than one piece and one that begins at an odd byte.
 class Large : public testing::Test {
  protected:
   void write(const std::function<void(std::vector<uint16_t>&)>& change) {
@@ -75,11 +75,11 @@ TEST_F(Large, PiecesOfAnUnalignedTensorAreAlignedAndOfWholeBlocks) {
                           piece.bytes.size()),
               0);
   });
-  EXPECT_EQ(pieces, 3);
+  EXPECT_EQ(pieces, 2);
 }
 
 TEST_F(Large, WhatIsNotFiniteIsRefusedByName) {
-  for (const size_t at : {size_t(0), size_t(31), size_t(5) << 19, (size_t(5) << 20) + 2})
+  for (const size_t at : {size_t(0), size_t(31), size_t(4) << 20, (size_t(5) << 20) + 2})
     for (const uint16_t bad : {uint16_t(0x7F80), uint16_t(0xFF80), uint16_t(0x7FC1), uint16_t(0xFFFF)}) {
       write([&](auto& values) { values[at] = bad; });
       const ModelDirectory model(folder_ / "m");

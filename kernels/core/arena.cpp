@@ -5,7 +5,7 @@
 
 #include "kernels/host/memory.h"
 
-// With the address sanitizer, what is free is forbidden ground, and a page of it lies behind every block.
+// With the address sanitizer, what was given back is forbidden ground, and so is a page behind every block.
 #if defined(__SANITIZE_ADDRESS__)
 #define HONE_WATCHED 1
 #elif defined(__has_feature)
@@ -40,12 +40,11 @@ Arena::Arena(size_t bytes) {
   }
   if (base_ == nullptr) return;
   free_.emplace(0, size_);
-  forbid(base_, size_);
 }
 
 Arena::~Arena() {
   if (base_ == nullptr) return;
-  allow(base_, size_);
+  allow(base_, used_once_);
   release_addresses(base_, size_);
 }
 
@@ -58,6 +57,7 @@ void* Arena::take(size_t bytes) {
   if (room > length) free_.emplace(begin + length, room - length);
   used_once_ = std::max(used_once_, begin + length);
   allow(base_ + begin, bytes);
+  forbid(base_ + begin + bytes, length - bytes);
   return base_ + begin;
 }
 

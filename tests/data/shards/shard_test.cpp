@@ -1,7 +1,9 @@
 #include "data/shards/shard.h"
 
 #include <gtest/gtest.h>
+#include <hdf5.h>
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <thread>
@@ -69,6 +71,28 @@ std::string refusal(std::span<const std::byte> image, int64_t vocabulary = kVoca
   }
   return {};
 }
+
+// Whether what the library gave to its callers was given back. Its identifiers count up, kind by kind: of those between
+// two of our own none may be valid any more.
+class Identifiers {
+ public:
+  static int64_t left_open(const Identifiers& first, const Identifiers& last) {
+    int64_t open = H5Fget_obj_count(hid_t(H5F_OBJ_ALL), H5F_OBJ_ALL);  // files, datasets, attributes
+    for (size_t kind = 0; kind < first.made_.size(); ++kind) {
+      EXPECT_LT(first.made_[kind], last.made_[kind]);
+      for (hid_t id = first.made_[kind]; id < last.made_[kind]; ++id) open += H5Iis_valid(id) > 0;
+    }
+    return open;
+  }
+
+ private:
+  static hid_t closed(hid_t id) {
+    EXPECT_GE(H5Idec_ref(id), 0);
+    return id;
+  }
+  std::array<hid_t, 3> made_{closed(H5Screate(H5S_SCALAR)), closed(H5Tcopy(H5T_NATIVE_INT)),
+                             closed(H5Pcreate(H5P_FILE_ACCESS))};
+};
 
 TEST(ShardGolden, ReadsWhatH5pyWrote) {
   const fs::path folder = test::golden("shards");
@@ -189,6 +213,7 @@ TEST(ShardHostile, DamageEndsInAnErrorOrInRows) {
   const auto found = std::search(image.begin(), image.end(), values.begin(), values.end());
   ASSERT_NE(found, image.end());
   const auto begin = size_t(found - image.begin()), end = begin + values.size();
+  const Identifiers first;
   for (size_t at = 0; at < image.size(); at += at >= begin && at < end ? 1 : 7) {
     std::vector<std::byte> damaged = image;
     damaged[at] ^= std::byte{0x20};
@@ -197,6 +222,7 @@ TEST(ShardHostile, DamageEndsInAnErrorOrInRows) {
     EXPECT_TRUE(noticed || at < begin || at >= end) << at << got;
   }
   for (size_t size = 0; size < image.size(); size += 97) EXPECT_NE(refusal(std::span(image).first(size)), "") << size;
+  EXPECT_EQ(Identifiers::left_open(first, {}), 0);
 }
 
 }  // namespace

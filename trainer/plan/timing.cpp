@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/host/clock.h"
@@ -11,29 +12,28 @@ namespace hone::trainer {
 namespace {
 constexpr double kCold = double(size_t(32) << 20);   // bytes of tensors to walk through before any is met again
 constexpr double kMost = double(size_t(512) << 20);  // bytes of tensors that one call may need to be measured
-constexpr double kEach = 0.03;                       // seconds spent on a call
+constexpr int kRounds = 5;                           // over all calls: a neighbour's moment spoils one of them
+constexpr int kTimes = 3;                            // that a call is run in a round, at most,
+constexpr double kEach = 0.01;                       // and no more once it took so many seconds
 
 double median(std::vector<double> values) {
   std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
   return values[values.size() / 2];
 }
 
-double seconds_of(Stream& stream, const Work::Call& call) {
+void add_times(Stream& stream, const Work::Call& call, bool first, std::vector<double>& times) {
   const double bytes = std::max(1.0, call.bytes / double(call.count));
   std::vector<std::function<void()>> kernels;
-  for (int i = 0; i < std::clamp(int(kCold / bytes), 1, 8); ++i) kernels.push_back(call.prepare(stream));
-  kernels.front()();  // code, threads and the library's own buffers are warm
-  std::vector<double> times;
+  for (int i = 0; i < std::clamp(int(kCold / bytes), 1, kTimes); ++i) kernels.push_back(call.prepare(stream));
+  if (first) kernels.front()();  // code, threads and the library's own buffers are warm
   const Stopwatch all;
-  do {
-    for (const auto& kernel : kernels) {
-      const Stopwatch watch;
-      kernel();
-      times.push_back(watch.seconds());
-    }
-  } while (all.seconds() < kEach && times.size() < 9);
-  return median(std::move(times));
+  for (size_t i = 0; i < size_t(kTimes) && (i == 0 || all.seconds() < kEach); ++i) {
+    const Stopwatch watch;
+    kernels[i % kernels.size()]();
+    times.push_back(watch.seconds());
+  }
 }
+
 // Bytes a second, read and written, of a copy that no cache holds.
 double copy_rate(Stream& stream) {
   const Shape shape{int64_t(kCold) / 4};
@@ -58,14 +58,22 @@ Rates measure(Stream& stream, const Work& work, double seconds) {
   });
   Rates rates;
   rates.memory_bytes_ = copy_rate(stream);
+  std::map<const Work::Call*, std::vector<double>> times;
+  std::set<std::string_view> met;
   const Stopwatch watch;
+  for (int round = 0; round < kRounds && (round == 0 || watch.seconds() < seconds); ++round)
+    for (const Work::Call* call : calls) {
+      if (call->bytes / double(call->count) > kMost) continue;
+      const bool wanted = round > 0 ? times.contains(call) : met.insert(call->op).second || watch.seconds() < seconds;
+      if (wanted) add_times(stream, *call, round == 0, times[call]);
+    }
   for (const Work::Call* call : calls) {
-    const double count = double(call->count), bytes = call->bytes / count;
-    std::vector<Rates::Measured>& kernel = rates.of_kernel_[std::string(call->op)];
-    if (bytes > kMost || (!kernel.empty() && watch.seconds() > seconds)) continue;
-    const Rates::Measured one{seconds_of(stream, *call), call->flops / count, bytes};
+    const auto found = times.find(call);
+    if (found == times.end()) continue;
+    const double count = double(call->count);
+    const Rates::Measured one{median(std::move(found->second)), call->flops / count, call->bytes / count};
     rates.of_call_[call->key] = one;
-    kernel.push_back(one);
+    rates.of_kernel_[std::string(call->op)].push_back(one);
     if (call->flops > 0) rates.products_ += {one.seconds * count, call->flops, call->bytes};
   }
   return rates;

@@ -34,8 +34,9 @@ class Rates {
   double memory_bytes_ = 0;
 };
 
-// Runs each distinct call a few times on tensors of its own, cold to the caches as in a step. Stops taking new ones
-// after about `seconds`; those left over go by the rate of their kernel.
+// Runs each distinct call a few times on tensors of its own, cold to the caches as in a step, in rounds over all of
+// them; the median counts. Stops taking new ones, and begins no further round, after about `seconds`; those left over
+// go by the rate of their kernel.
 Rates measure(Stream& stream, const Work& work, double seconds = 2.5);
 
 }  // namespace hone::trainer

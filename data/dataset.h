@@ -52,7 +52,7 @@ struct Reading {
 
 // How far reading has come: the record that gave the last row, and how many rows it gave until then.
 struct ReadPosition {
-  int32_t file = 0;
+  int32_t file = 0;    // the number of files: all were read
   int64_t record = 0;  // 0-based in the file
   int64_t rows = 0;    // 0: nothing was read yet
   bool operator==(const ReadPosition&) const = default;

@@ -1,5 +1,7 @@
 #include "data/shards/manifest.h"
 
+#include <algorithm>
+
 #include "kernels/host/error.h"
 
 namespace hone::data {
@@ -47,13 +49,15 @@ OrderedJson to_json(const Places& places) {
   for (const Place& place : places.first) first.push_back({place.file, place.line});
   return {{"count", places.count}, {"first", first}};
 }
-Places places_from(const JsonView& view) {
+Places places_from(const JsonView& view, int64_t files) {
   Places places{view.integer("count", 0, kMost), {}};
   for (const JsonView& place : view.at("first").items()) {
     const std::vector<JsonView> pair = place.items();
-    if (pair.size() != 2 || places.first.size() == 5) view.at("first").wrong("up to five pairs of file and line");
-    places.first.push_back({int32_t(pair[0].as_integer(0, INT32_MAX)), pair[1].as_integer(0, kMost)});
+    if (pair.size() != 2) view.at("first").wrong("pairs of file and line");
+    places.first.push_back({int32_t(pair[0].as_integer(0, files - 1)), pair[1].as_integer(0, kMost)});
   }
+  if (places.first.size() != std::min<size_t>(5, size_t(places.count)))
+    view.at("first").wrong("as many pairs as are counted, but at most five");
   return places;
 }
 }  // namespace
@@ -93,14 +97,20 @@ std::optional<Manifest> Manifest::read(const fs::path& folder) {
   made.settings = view.at("settings").value();
   made.complete = view.at("complete").as_boolean();
   const JsonView position = view.at("position"), reading = view.at("reading");
+  const int64_t files = int64_t(view.at("settings").at("train").at("files").items().size());
+  const auto places = [&](const char* key) { return places_from(reading.at(key), files); };
   made.pass = int32_t(position.integer("pass", 0, 1));
   made.position = {int32_t(position.integer("file", 0, INT32_MAX)), position.integer("record", 0, kMost),
                    position.integer("rows", 0, kMost)};
-  made.reading = {reading.integer("read", 0, kMost),   places_from(reading.at("bad")),
-                  places_from(reading.at("too_long")), places_from(reading.at("unlearned")),
-                  reading.integer("cut", 0, kMost),    reading.integer("truncated", 0, kMost)};
+  made.reading = {reading.integer("read", 0, kMost),
+                  places("bad"),
+                  places("too_long"),
+                  places("unlearned"),
+                  reading.integer("cut", 0, kMost),
+                  reading.integer("truncated", 0, kMost)};
   made.duplicates = view.integer("duplicates", 0, kMost), made.shared = view.integer("shared", 0, kMost);
   made.train = set_from(view.at("train")), made.evaluation = set_from(view.at("evaluation"));
+  if (made.complete && !made.train.shards.empty()) view.at("train").at("lengths");
   return made;
 }
 

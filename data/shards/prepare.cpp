@@ -165,7 +165,7 @@ class Writer {
     wait();
     if (options_.evaluation) {
       pass(1, *options_.evaluation, tokenizer, pool, [&](const Row&) -> Part& { return evaluation_; });
-      flush(manifest_.reading, manifest_.position, 1);
+      flush(manifest_.reading, {.file = int32_t(options_.evaluation->files.size())}, 1);  // all of them
       wait();
     }
     finish();

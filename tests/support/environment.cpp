@@ -103,7 +103,7 @@ Outcome run_hone_and_kill(const std::vector<std::string>& arguments, const Kill&
   std::thread killer([&] {
     const auto start = std::chrono::steady_clock::now();
     while (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < kill.seconds) {
-      if (!kill.file.empty() && fs::exists(kill.file)) break;
+      if ((!kill.file.empty() && fs::exists(kill.file)) || (kill.when && kill.when())) break;
       siginfo_t info{};
       if (::waitid(P_PID, id_t(child.pid()), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child.pid())
         return;

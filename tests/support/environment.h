@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,11 +41,12 @@ struct Outcome {
   std::string out, err;
 };
 Outcome run_hone(const std::vector<std::string>& arguments, const std::string& input = {});
-// The same, killed with `signal` after `seconds`, or as soon as `file` is there where it is given.
+// The same, killed with `signal` after `seconds`, or as soon as `file` is there or `when` holds, where they are given.
 struct Kill {
   int signal = 9;
   double seconds = 60;
   fs::path file = {};
+  std::function<bool()> when = {};
 };
 Outcome run_hone_and_kill(const std::vector<std::string>& arguments, const Kill& kill);
 

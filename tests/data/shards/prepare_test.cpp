@@ -49,9 +49,9 @@ class PrepareTest : public testing::Test {
       made.evaluation = DatasetOptions{.files = {file("c.jsonl", 40, 0)}, .vocabulary = 500, .keep_all = true};
     return made;
   }
-  Prepared run(const PrepareOptions& how) {
+  Prepared run(const PrepareOptions& how, const Tokenizer* tokenizer = nullptr) {
     ThreadPool pool(1);
-    return prepare(how, nullptr, pool);
+    return prepare(how, tokenizer, pool);
   }
   static std::vector<Row> rows_of(const RowBlocks& blocks) {
     std::vector<Row> rows;
@@ -149,49 +149,60 @@ TEST_F(PrepareTest, WhatDecidesOnRowsHasAFolderOfItsOwn) {
   PrepareOptions large = options();
   large.train.vocabulary = 501;
   folders.insert(run(large).folder());
+  PrepareOptions plain = options();
+  plain.train.layout = LayoutKind::plain;
+  folders.insert(run(plain).folder());
+  for (const char* name : {"byte_level.json", "some_bytes.json"}) {
+    const Tokenizer tokenizer = Tokenizer::load(test::golden("tokenizers/small") / name);
+    folders.insert(run(options(), &tokenizer).folder());
+  }
   folder_.write("a.jsonl", rows_text(120, 0) + "\n");
   folders.insert(run(options()).folder());
-  EXPECT_EQ(folders.size(), 6u);
+  EXPECT_EQ(folders.size(), 9u);
 }
 
 // The process ends at every single call that changes something on the disk, as by SIGKILL; the next run ends with the
 // bytes of a run that nobody disturbed.
 TEST_F(PrepareTest, KilledAnywhereEndsWithTheSameBytes) {
-  PrepareOptions how = options(false, 0.2);
-  how.shard_tokens = 1500;
-  const auto whole = bytes_of(run(how).folder());
-  ASSERT_GE(whole.size(), 6u);  // two shards of each part, lengths, manifest
-  how.folder = folder_ / "killed";
-  int calls = 0, kept = 0;
-  for (bool ended = false; !ended; ++calls) {
-    fs::remove_all(how.folder);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      int left = calls;
-      set_file_fault([&](std::string_view, const fs::path&) {
-        if (left-- == 0) ::_exit(9);
+  for (const bool own : {false, true}) {
+    SCOPED_TRACE(own ? "evaluation of its own" : "evaluation split off");
+    PrepareOptions how = options(own, own ? 0 : 0.2);
+    how.shard_tokens = own ? 500 : 1500;
+    const auto whole = bytes_of(run(how).folder());
+    ASSERT_GE(whole.size(), 6u);  // two shards of each part, lengths, manifest
+    ASSERT_TRUE(whole.contains("evaluation-000001.h5"));
+    how.folder = folder_ / "killed";
+    int calls = 0, kept = 0;
+    for (bool ended = false; !ended; ++calls) {
+      fs::remove_all(how.folder);
+      const pid_t child = ::fork();
+      if (child == 0) {
+        int left = calls;
+        set_file_fault([&](std::string_view, const fs::path&) {
+          if (left-- == 0) ::_exit(9);
+          return 0;
+        });
+        run(how);
+        ::_exit(0);
+      }
+      int status = 0;
+      ASSERT_EQ(::waitpid(child, &status, 0), child);
+      ASSERT_TRUE(WIFEXITED(status));
+      ended = WEXITSTATUS(status) == 0;
+      int opened = 0;  // shards that the second run writes
+      set_file_fault([&](std::string_view call, const fs::path& path) {
+        opened += call == "open" && path.extension() == ".h5";
         return 0;
       });
-      run(how);
-      ::_exit(0);
+      const Prepared again = run(how);
+      set_file_fault({});
+      EXPECT_TRUE(again.reused() || !ended);
+      ASSERT_EQ(bytes_of(again.folder()), whole) << "killed at call " << calls;
+      kept += int(whole.size()) - 1 - opened;
     }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    ended = WEXITSTATUS(status) == 0;
-    int opened = 0;  // shards that the second run writes
-    set_file_fault([&](std::string_view call, const fs::path& path) {
-      opened += call == "open" && path.extension() == ".h5";
-      return 0;
-    });
-    const Prepared again = run(how);
-    set_file_fault({});
-    EXPECT_TRUE(again.reused() || !ended);
-    ASSERT_EQ(bytes_of(again.folder()), whole) << "killed at call " << calls;
-    kept += int(whole.size()) - 1 - opened;
+    EXPECT_GT(calls, 30);
+    EXPECT_GT(kept, calls) << "finished shards are to be kept";
   }
-  EXPECT_GT(calls, 30);
-  EXPECT_GT(kept, calls) << "finished shards are to be kept";
 }
 
 // What an I/O error leaves behind is as good.
@@ -249,15 +260,20 @@ TEST_F(PrepareTest, DamageIsNamedWithItsRows) {
 }
 
 TEST_F(PrepareTest, ShardsOfOtherDataAreRefusedWithBothFingerprints) {
-  PrepareOptions other = options();
-  other.train.max_length = 39;
-  const Prepared theirs = run(other), ours = run(options());
-  fs::remove_all(ours.folder());
-  fs::copy(theirs.folder(), ours.folder());
-  const std::string got = refusal(options());
-  for (const std::string& part :
-       {theirs.manifest().fingerprint, ours.manifest().fingerprint, std::string("different: train")})
-    EXPECT_NE(got.find(part), std::string::npos) << got;
+  const Tokenizer tokenizer = Tokenizer::load(test::golden("tokenizers/small/byte_level.json"));
+  PrepareOptions shorter = options(), plain = options();
+  shorter.train.max_length = 39, plain.train.layout = LayoutKind::plain;
+  const Prepared ours = run(options());
+  for (const auto& [theirs, difference] : {std::pair{run(shorter), "different: train"},
+                                           {run(plain), "different: train"},
+                                           {run(options(), &tokenizer), "different: tokenizer"}}) {
+    fs::remove_all(ours.folder());
+    fs::copy(theirs.folder(), ours.folder());
+    const std::string got = refusal(options());
+    for (const std::string& part :
+         {theirs.manifest().fingerprint, ours.manifest().fingerprint, std::string(difference)})
+      EXPECT_NE(got.find(part), std::string::npos) << got;
+  }
 }
 
 TEST_F(PrepareTest, AManifestThatIsNoneIsRefused) {
@@ -276,6 +292,10 @@ TEST_F(PrepareTest, AManifestThatIsNoneIsRefused) {
   EXPECT_NE(with("train-000001.h5", "../train-000001.h5").find("the name of a file in this folder"), std::string::npos);
   EXPECT_NE(with("\"complete\": true", "\"complete\": 1").find("complete"), std::string::npos);
   EXPECT_NE(with("\"rows\": 1", "\"rows\": -1").find("rows"), std::string::npos);
+  EXPECT_NE(with("\"lengths\": {", "\"other\": {").find("lengths"), std::string::npos);
+  // The lines that are named belong to files of the data, up to five.
+  EXPECT_NE(with("[\n     0,\n", "[\n     2,\n").find("from 0 to 1"), std::string::npos);
+  EXPECT_NE(with("\"count\": 1", "\"count\": 3, \"was\": 1").find("as many pairs as are counted"), std::string::npos);
 }
 
 TEST_F(PrepareTest, BrokenDataLeavesNoShards) {

@@ -50,15 +50,28 @@ void Prefetcher::work() {
   }
 }
 
+void Prefetcher::start_locked(int64_t step) {
+  const int64_t coming = waiting_.empty() ? next_ : waiting_.front().step;
+  if (coming == step) return;
+  waiting_.clear();
+  bytes_ = 0, next_ = step;
+  taken_.notify_one();
+}
+
+void Prefetcher::start(int64_t step) {
+  const std::lock_guard lock(mutex_);
+  start_locked(step);
+}
+
+size_t Prefetcher::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
 std::vector<Batch> Prefetcher::step(int64_t step) {
   if (step >= options_.last) return batches_.step(step);
   std::unique_lock lock(mutex_);
-  const int64_t coming = waiting_.empty() ? next_ : waiting_.front().step;
-  if (coming != step) {
-    waiting_.clear();
-    bytes_ = 0, next_ = step;
-    taken_.notify_one();
-  }
+  start_locked(step);
   made_.wait(lock, [this] { return !waiting_.empty(); });
   Made made = std::move(waiting_.front());
   waiting_.pop_front();

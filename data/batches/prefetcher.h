@@ -1,5 +1,6 @@
 // Makes the batches of the coming steps on a thread of its own, so that a step finds its data waiting.
 //   Prefetcher ahead(batches, {.last = total_steps});
+//   ahead.start(resumed);                       // while the base is loaded
 //   for (int64_t step = resumed; step < total_steps; ++step) train(ahead.step(step));
 #pragma once
 #include <condition_variable>
@@ -25,9 +26,12 @@ class Prefetcher {
   explicit Prefetcher(const Batches& batches, const PrefetchOptions& options = {});  // `batches` must outlive this
   Prefetcher(const Prefetcher&) = delete;
   ~Prefetcher();
+  // Begins to make this step and those after it, and does not wait; nothing where they are being made already.
+  void start(int64_t step);
   // What batches.step(step) gives, or throws. Waits for it where it is not there yet; another step than the next one
   // begins anew from there.
   std::vector<Batch> step(int64_t step);
+  size_t waiting() const;  // steps that are made
 
  private:
   struct Made {
@@ -38,10 +42,11 @@ class Prefetcher {
   };
   void work();
   bool has_room() const;
+  void start_locked(int64_t step);
 
   const Batches& batches_;
   const PrefetchOptions options_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable made_, taken_;
   std::deque<Made> waiting_;
   size_t bytes_ = 0;   // of what waits

@@ -405,6 +405,22 @@ TEST(Prefetcher, StopsWhereItsRoomEnds) {
   EXPECT_LE(loads, 3);  // of 40: five steps at most were made
 }
 
+// Started, it reads without being asked for a step; the steps are the same, wherever it was started.
+TEST(Prefetcher, StartsBeforeItIsAsked) {
+  const std::vector<Row> rows = many_rows(400, 50);
+  const Batches batches(rows, {.max_length = 60, .seed = 2});
+  for (const int64_t first : {0, 7}) {
+    Prefetcher ahead(batches, {.last = 12});
+    EXPECT_EQ(ahead.waiting(), 0u);
+    ahead.start(first);
+    while (ahead.waiting() < 4) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ahead.start(first);  // nothing is thrown away
+    EXPECT_GE(ahead.waiting(), 4u);
+    for (const int64_t step : {first, first + 1, int64_t(3), int64_t(11), int64_t(12)})
+      ASSERT_EQ(text_of(ahead.step(step)), text_of(batches.step(step))) << step;
+  }
+}
+
 TEST(Prefetcher, AnErrorComesWithItsStep) {
   class Failing : public RowsInMemory {
    public:

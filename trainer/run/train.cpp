@@ -62,6 +62,8 @@ class Run {
   ExitCode go() {
     read_data();
     plan();
+    ahead_.emplace(*corpus_.batches, data::PrefetchOptions{.last = total_steps_});
+    if (!command_.resume) ahead_->start(0);  // while the base is loaded
     load_model();
     prepare_loop();
     if (command_.resume)
@@ -142,7 +144,6 @@ class Run {
                                .eps = t.adam_epsilon,
                                .decay = t.weight_decay,
                                .max_norm = t.max_grad_norm > 0 ? t.max_grad_norm : INFINITY};
-    ahead_.emplace(*corpus_.batches, data::PrefetchOptions{.last = total_steps_});
     loop_.emplace(
         stream_, *model_, [this](int64_t step) { return ahead_->step(step); },
         TrainOptions{
@@ -162,6 +163,7 @@ class Run {
 
   void begin() {
     begun_ = true;
+    ahead_->start(loop_->steps_done());
     log_.begin(loop_->steps_done(), {.steps = total_steps_,
                                      .planned_bytes = planned_bytes_,
                                      .save_steps = recipe_.output.save_every.steps,
@@ -176,6 +178,7 @@ class Run {
       return start();
     }
     for (const std::string& text : found->notes) note(text);
+    ahead_->start(found->state.step);
     const Json& saved = found->state.facts;
     for (const std::string& text : check_resume(saved.at("settings"), facts_of(recipe_, base_, corpus_))) note(text);
     restore(*loop_, found->state);

@@ -82,6 +82,31 @@ TEST(Resume, EvaluationWithinARunIsThatOfTheAdapterItWrites) {
   EXPECT_NEAR(summary.at("evaluation_after").get<double>(), Json::parse(eval.out).at("loss").get<double>(), 1e-6);
 }
 
+// The folder of a run is enough: its recipe, and what came of it.
+TEST(Resume, ARunsResultIsMeasuredByTheNameOfItsFolder) {
+  const TinyRun tiny;
+  for (const char* type : {"lora", "none"}) {
+    SCOPED_TRACE(type);
+    const std::string name = std::string("run-") + type;
+    std::map<std::string, std::string> settings{{"adapter.type", type}, {"training.learning_rate", "2e-2"}};
+    if (settings["adapter.type"] == "none") settings["model.quantization"] = "none";
+    tiny.recipe(settings);
+    const Outcome early = run_hone({"eval", (tiny / "model").string()});
+    EXPECT_EQ(early.exit_code, 2);
+    EXPECT_NE(early.err.find("is a model directory, which names no data"), std::string::npos) << early.err;
+    ASSERT_EQ(run_hone(tiny.train(name)).exit_code, 0);
+    const Outcome eval = run_hone({"eval", (tiny / name).string(), "--json"});
+    ASSERT_EQ(eval.exit_code, 0) << eval.err;
+    const Json summary = Json::parse(contents(tiny / name / "summary.json"));
+    EXPECT_NEAR(summary.at("evaluation_after").get<double>(), Json::parse(eval.out).at("loss").get<double>(), 1e-6);
+    EXPECT_LT(summary.at("evaluation_after").get<double>(), summary.at("evaluation_before").get<double>() - 0.01);
+  }
+  fs::remove_all(tiny / "run-lora/adapter");
+  const Outcome unfinished = run_hone({"eval", (tiny / "run-lora").string()});
+  EXPECT_EQ(unfinished.exit_code, 2);
+  EXPECT_NE(unfinished.err.find("has not ended"), std::string::npos) << unfinished.err;
+}
+
 TEST(Resume, WithoutACheckpointStartsAtZeroWithANote) {
   const TinyRun tiny;
   const Outcome outcome = run_hone(tiny.train("run", {"--resume"}));

@@ -1,4 +1,4 @@
-// hone eval RECIPE [--set key=value]… [--adapter DIR] [--answers] [--logits FILE] [--json]
+// hone eval RUN_DIR|RECIPE [--set key=value]… [--adapter DIR] [--answers] [--logits FILE] [--json]
 #include <cstdio>
 #include <iostream>
 
@@ -12,7 +12,7 @@ namespace hone::tools {
 
 namespace {
 struct EvalArguments {
-  std::string adapter, logits;
+  std::string logits;
   bool json = false, answers = false;
 };
 
@@ -37,15 +37,15 @@ void write_logits(Stream& stream, const trainer::Decoder& model, const std::vect
   checkpoints::write_safetensors(file, tensors);
 }
 
-void run(const recipes::Recipe& recipe, const EvalArguments& arguments) {
+void run(const trainer::ModelSource& source, const EvalArguments& arguments) {
+  const recipes::Recipe& recipe = source.recipe;
   Stream stream = trainer::make_stream(recipe.model);
   const trainer::Base base(recipe.model.path);
   const std::optional<data::Tokenizer> tokenizer = trainer::find_tokenizer(recipe.model.path);
   const std::vector<data::Row> rows = trainer::evaluation_rows(recipe, base, tokenizer);
   require(!rows.empty(), ExitCode::input,
           "there is no row to evaluate; check data.evaluation and data.evaluation_split");
-  const auto adapter = arguments.adapter.empty() ? std::nullopt : std::optional<fs::path>(arguments.adapter);
-  const trainer::Decoder model = trainer::load_for_use(stream, recipe, base, adapter);
+  const trainer::Decoder model = trainer::load_for_use(stream, recipe, base, source.adapter);
   if (!arguments.logits.empty()) write_logits(stream, model, rows, arguments.logits);
   OrderedJson result = as_json(trainer::evaluate(stream, model, rows));
   std::vector<trainer::Answered> answered;
@@ -76,16 +76,16 @@ void run(const recipes::Recipe& recipe, const EvalArguments& arguments) {
 }  // namespace
 
 void add_eval(CLI::App& app, Exit&) {
-  CLI::App* verb = app.add_subcommand("eval", "measure the loss on held-out rows, of the base or with an adapter");
-  const auto arguments = add_recipe_arguments(*verb);
+  CLI::App* verb =
+      app.add_subcommand("eval", "measure the loss on held-out rows: of a run's result, of an adapter, or of the base");
+  const auto what = add_source_arguments(*verb, recipes::Needs::all);
   const auto options = std::make_shared<EvalArguments>();
-  verb->add_option("--adapter", options->adapter, "adapter folder; without it the base is measured");
   verb->add_flag("--answers", options->answers,
                  "also answer each row and count those that equal the expected answer; shows five of them");
   verb->add_option("--logits", options->logits,
                    "also write every row's logits to this safetensors file, to hold them against another program's");
   verb->add_flag("--json", options->json, "one JSON object with every row, for scripts");
-  verb->callback([arguments, options] { run(arguments->read(), *options); });
+  verb->callback([what, options] { run(what->read(), *options); });
 }
 
 }  // namespace hone::tools

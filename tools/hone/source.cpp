@@ -3,15 +3,20 @@
 
 namespace hone::tools {
 
-std::shared_ptr<SourceArguments> add_source_arguments(CLI::App& verb) {
+std::shared_ptr<SourceArguments> add_source_arguments(CLI::App& verb, recipes::Needs needs) {
   auto arguments = std::make_shared<SourceArguments>();
-  verb.add_option("MODEL", arguments->what, "the folder of a run, a recipe, or a model directory")->required();
+  arguments->needs = needs;
+  const bool data = needs == recipes::Needs::all;
+  verb.add_option(data ? "RUN" : "MODEL", arguments->what,
+                  data ? "the folder of a run, or a recipe" : "the folder of a run, a recipe, or a model directory")
+      ->required();
   verb.add_option("--set", arguments->overrides, "override a key of the recipe")
       ->type_name("KEY=VALUE")
       ->type_size(1)
       ->allow_extra_args(false);
   verb.add_option("--adapter", arguments->adapter,
-                  "adapter folder; without it that of the run, or the base as it is (recipe, model directory)");
+                  joined("adapter folder; without it that of the run, or the base as it is (recipe",
+                         data ? ")" : ", model directory)"));
   return arguments;
 }
 

@@ -43,13 +43,15 @@ struct RecipeArguments {
 };
 std::shared_ptr<RecipeArguments> add_recipe_arguments(CLI::App& verb);
 
-// RUN_DIR | RECIPE | MODEL_DIR [--set key=value]… [--adapter DIR]: of the verbs that use a model.
+// RUN_DIR | RECIPE | MODEL_DIR [--set key=value]… [--adapter DIR]: of the verbs that use a model. Those that need its
+// data as well take no MODEL_DIR.
 struct SourceArguments {
   std::string what, adapter;
   std::vector<std::string> overrides;
-  trainer::ModelSource read() const { return trainer::read_source(what, overrides, adapter); }
+  recipes::Needs needs;
+  trainer::ModelSource read() const { return trainer::read_source(what, overrides, adapter, needs); }
 };
-std::shared_ptr<SourceArguments> add_source_arguments(CLI::App& verb);
+std::shared_ptr<SourceArguments> add_source_arguments(CLI::App& verb, recipes::Needs needs = recipes::Needs::model);
 
 // --temperature, --top-k, … for the verbs that generate.
 struct SamplingArguments {

@@ -7,11 +7,12 @@
 
 namespace hone::trainer {
 
-ModelSource read_source(const fs::path& what, std::span<const std::string> overrides, const std::string& adapter) {
+ModelSource read_source(const fs::path& what, std::span<const std::string> overrides, const std::string& adapter,
+                        recipes::Needs needs) {
   ModelSource source;
   if (!adapter.empty()) source.adapter = adapter;
   if (!fs::is_directory(what)) {
-    source.recipe = recipes::read_recipe(what, overrides, recipes::Needs::model);
+    source.recipe = recipes::read_recipe(what, overrides, needs);
     return source;
   }
   if (!fs::exists(what / "recipe.yaml")) {
@@ -19,13 +20,15 @@ ModelSource read_source(const fs::path& what, std::span<const std::string> overr
             ": expected the folder of a run (with recipe.yaml) or a model directory (with config.json), found neither");
     require(overrides.empty(), ExitCode::usage, "--set ", overrides.empty() ? "" : overrides.front(), ": ",
             what.string(), " is a model directory; there is no recipe to change");
+    require(needs == recipes::Needs::model, ExitCode::usage, what.string(),
+            ": is a model directory, which names no data; give the folder of a run or a recipe");
     source.kind = ModelSource::Kind::model;
     source.recipe.model.path = what;
     source.recipe.model.quantization = recipes::Quantization::none;
     return source;
   }
   source.kind = ModelSource::Kind::run;
-  source.recipe = recipes::read_recipe(what / "recipe.yaml", overrides, recipes::Needs::model);
+  source.recipe = recipes::read_recipe(what / "recipe.yaml", overrides, needs);
   const bool whole = source.recipe.adapter.type == recipes::AdapterType::none;
   const fs::path result = what / (whole ? "model" : "adapter");
   require(fs::is_directory(result) || source.adapter, ExitCode::usage, what.string(), ": has no ",

@@ -23,7 +23,9 @@ struct ModelSource {
 // A run: a folder with recipe.yaml, and with adapter/, or with model/ where every parameter was trained (then that is
 // the model). A model directory: a folder with config.json. `adapter` empty: none is given. Errors (ExitCode::usage): a
 // folder of neither kind, a run that has not ended, overrides of what has no recipe; and those of read_recipe.
-ModelSource read_source(const fs::path& what, std::span<const std::string> overrides, const std::string& adapter);
+// `needs` as read_recipe takes it; a model directory has no data, so one that needs all is refused.
+ModelSource read_source(const fs::path& what, std::span<const std::string> overrides, const std::string& adapter,
+                        recipes::Needs needs = recipes::Needs::model);
 
 // How the model was trained to be asked: as the recipe's conversations are laid out; without any, as its first rows
 // are. Of a model directory: by the special tokens its tokenizer has; without any a request is a text to go on from.

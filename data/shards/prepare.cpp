@@ -370,6 +370,13 @@ Prepared prepare(const PrepareOptions& options, const Tokenizer* tokenizer, Thre
   return prepared;
 }
 
+bool is_prepared(const PrepareOptions& options, const Tokenizer* tokenizer, ThreadPool& pool) {
+  if (!fs::is_directory(options.folder)) return false;
+  const std::string fingerprint = sha256_of(settings_of(options, tokenizer, pool).dump());
+  const std::optional<Manifest> manifest = Manifest::read(options.folder / folder_name(options.name, fingerprint));
+  return manifest && manifest->complete && manifest->fingerprint == fingerprint;
+}
+
 std::shared_ptr<const RowBlocks> Prepared::train() const {
   return std::make_shared<const ShardedRows>(folder_, manifest_.train, vocabulary_);
 }

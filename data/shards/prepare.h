@@ -58,5 +58,7 @@ class Prepared {
 // Errors (ExitCode::input): what read_rows refuses; a damaged or missing shard, with its rows; shards whose manifest
 // has another fingerprint, with both. ExitCode::usage: another process is preparing the same.
 Prepared prepare(const PrepareOptions& options, const Tokenizer* tokenizer, ThreadPool& pool);
+// Whether prepare() would find all of it there. Reads the data files once, for their hashes.
+bool is_prepared(const PrepareOptions& options, const Tokenizer* tokenizer, ThreadPool& pool);
 
 }  // namespace hone::data

@@ -30,6 +30,56 @@ TEST(PlanTest, SaysWhatTheRunThenTakes) {
   EXPECT_GE(summary.at("peak_bytes").get<double>(), 0.8 * peak);  // the rows fill theirs nearly
 }
 
+const Json& kept(const Json& plan, const std::string& what) {
+  for (const Json& each : plan.at("disk").at("kept"))
+    if (each.at("what") == what) return each;
+  throw std::runtime_error("nothing is kept as " + what);
+}
+
+TEST(PlanTest, ADiskIsCountedFirstWithoutAndThenWithWhatIsThere) {
+  const TinyRun tiny;
+  const std::string recipe = tiny.recipe().string();
+  const auto planned = [&] { return parse_json(run_hone({"plan", recipe, "--json"}).out, "plan"); };
+  const Json before = planned();
+  EXPECT_TRUE(before.at("disk").at("fits"));
+  EXPECT_EQ(kept(before, "checkpoints").at("there_bytes"), 0);
+  EXPECT_GT(before.at("disk").at("read_bytes_per_second"), before.at("disk").at("read_bytes_per_second_needed"));
+  ASSERT_EQ(run_hone(tiny.train("run")).exit_code, 0);
+  uint64_t shards = 0, checkpoints = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(tiny / "shards"))
+    if (entry.is_regular_file()) shards += entry.file_size();
+  for (const auto& entry : fs::recursive_directory_iterator(tiny / "run/checkpoints"))
+    if (entry.is_regular_file()) checkpoints += entry.file_size();
+  const Json after = planned();
+  EXPECT_EQ(kept(after, "shards").at("bytes"), shards);
+  EXPECT_EQ(kept(after, "shards").at("there_bytes"), shards);
+  // Three were written, two are kept: of each the arrays as planned, and a manifest.
+  EXPECT_NEAR(after.at("disk").at("checkpoint_bytes").get<double>(), double(checkpoints) / 2, 8192);
+  EXPECT_EQ(after.at("disk").at("checkpoints_kept"), 2);
+  EXPECT_EQ(kept(after, "checkpoints").at("there_bytes").get<uint64_t>(),
+            std::min(checkpoints, kept(after, "checkpoints").at("bytes").get<uint64_t>()));
+  EXPECT_NEAR(after.at("disk").at("result_bytes").get<double>(),
+              double(fs::file_size(tiny / "run/adapter/adapter_model.safetensors")), 8192);
+}
+
+// What was planned is kept with the run and stands beside what it took.
+TEST(PlanTest, ARunIsHeldAgainstItsPlan) {
+  const TinyRun tiny;
+  ASSERT_EQ(run_hone(tiny.train("run")).exit_code, 0);
+  const Json plan = read_json(tiny / "run/plan.json");
+  const double seconds = plan.at("seconds").get<double>();
+  EXPECT_GT(seconds, 0);
+  const std::string events = contents(tiny / "run/events.jsonl");
+  const Json start = parse_json(events.substr(0, events.find('\n')), "events");
+  EXPECT_EQ(start.at("planned_seconds").get<double>(), seconds);
+  EXPECT_EQ(start.at("planned_bytes"), plan.at("peak_bytes"));
+  const Outcome page = run_hone({"report", (tiny / "run").string()});
+  EXPECT_NE(page.out.find(" (planned "), std::string::npos) << page.out;
+  const std::string html = contents(tiny / "run/report.html");
+  for (const char* row : {"peak memory", "time in steps", "a step, median"})
+    EXPECT_NE(html.find(">" + std::string(row) + "</th>"), std::string::npos) << row;
+}
+
 TEST(PlanTest, ARunThatDoesNotFitExitsWith5AndWaysOut) {
   const TinyRun tiny;
   const std::string recipe = tiny.recipe().string();

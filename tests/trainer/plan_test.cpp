@@ -1,16 +1,19 @@
 // The plan beside the truth: what the meta device says a step will take, and what the CPU's allocator then counts.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "kernels/core/work.h"
-#include "kernels/host/text.h"
+#include "tests/support/environment.h"
 #include "trainer/evaluation/evaluate.h"
 #include "trainer/generation/generate.h"
 #include "trainer/model/shapes.h"
 #include "trainer/plan/memory.h"
 #include "trainer/plan/planner.h"
 #include "trainer/plan/timing.h"
+#include "trainer/report/cells.h"
 #include "trainer/run/planning.h"
 #include "trainer/train_loop.h"
 
@@ -30,7 +33,9 @@ class Bfloat16Weights final : public Weights {
  public:
   explicit Bfloat16Weights(const Config& config) : random_(config, 1, 0.02) {}
   bool has(const std::string& name) const override { return random_.has(name); }
-  void stream(const std::vector<WantedTensor>& wanted, const Take& take) const override { random_.stream(wanted, take); }
+  void stream(const std::vector<WantedTensor>& wanted, const Take& take) const override {
+    random_.stream(wanted, take);
+  }
   bool stored_as_bfloat16(const std::string&) const override { return true; }
 
  private:
@@ -153,7 +158,8 @@ TEST(Forecast, SaysEachClassOfBytesOf70B) {
   const Workload load = workload_of(recipe);
   const RunShape run = run_shape(recipe, shape_config(recipe.model.shape), load);
   const auto planned = [&](double gib) {
-    return forecast(recipe, run, ShapeWeights(), load, {.bytes = uint64_t(gib * (1 << 30)), .asked = true}, nullptr);
+    return forecast(recipe, run, ShapeWeights(), load, {}, {.bytes = uint64_t(gib * (1 << 30)), .asked = true},
+                    nullptr);
   };
   const Forecast plan = planned(119);
   const double width = 8192, kv = 1024, mlp = 28672, layers = 80, vocabulary = 128256,
@@ -184,25 +190,70 @@ TEST(Forecast, SaysEachClassOfBytesOf70B) {
     changed.data.max_length = value("data.max_length", 4096), changed.adapter.r = value("adapter.r", 16);
     const Workload less = workload_of(changed);
     const RunShape shorter = run_shape(changed, run.config, less);
-    EXPECT_TRUE(forecast(changed, shorter, ShapeWeights(), less, small.budget, nullptr).fits()) << way.set;
+    EXPECT_TRUE(forecast(changed, shorter, ShapeWeights(), less, {}, small.budget, nullptr).fits()) << way.set;
   }
 }
 
 TEST(Forecast, KeepsItsLinesWithinTheTerminal) {
   recipes::Recipe recipe;
   recipe.model.shape = "llama-3.2-1b";
+  recipe.training.micro_batch_size = 2;
   const Workload load = workload_of(recipe);
   const Forecast plan = forecast(recipe, run_shape(recipe, shape_config(recipe.model.shape), load), ShapeWeights(),
-                                 load, {.bytes = size_t(1) << 30, .asked = true}, nullptr);
+                                 load, {}, {.bytes = size_t(1) << 30, .asked = true}, nullptr);
   ASSERT_FALSE(plan.fits());
-  for (const int columns : {60, 80, 120}) {
-    const std::string text = plan.text(columns);
-    for (size_t at = 0, end = 0; (end = text.find('\n', at)) != text.npos; at = end + 1) {
-      const std::string line = text.substr(at, end - at);
-      EXPECT_LE(utf32_from(line).size(), size_t(columns) + 30) << line;  // a piece is never cut
-      EXPECT_TRUE(columns < 80 || utf32_from(line).size() <= size_t(columns)) << line;
+  for (const int columns : {20, 60, 80, 120})
+    for (const bool utf8 : {true, false}) {
+      const std::string text = plan.text({.width = columns, .utf8 = utf8});
+      for (size_t at = 0, end = 0; (end = text.find('\n', at)) != text.npos; at = end + 1) {
+        const std::string line = text.substr(at, end - at);
+        EXPECT_LE(cells(line), columns) << line;
+        EXPECT_TRUE(line.empty() || line.back() != ' ') << line;
+        EXPECT_TRUE(utf8 || std::ranges::all_of(line, [](char c) { return c >= ' '; })) << line;
+      }
+      // Colour says nothing that words do not, and no word is lost where a line is broken.
+      std::string coloured = plan.text({.width = columns, .utf8 = utf8, .colour = true});
+      EXPECT_NE(coloured.find("\x1b[31m"), coloured.npos);
+      for (const char* code : {"\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"})
+        for (size_t at = 0; (at = coloured.find(code)) != coloured.npos;) coloured.erase(at, std::strlen(code));
+      EXPECT_EQ(coloured, text);
+      EXPECT_EQ(columns < 60 || text.find("training.gradient_accumulation_steps=") != text.npos, true) << text;
     }
-  }
+}
+
+TEST(Disk, CountsWhatIsWrittenAndWhatLacks) {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "runs/a";
+  Storage storage;
+  storage.run = run, storage.shards = folder / "shards", storage.base_cache = folder / "base-cache";
+  storage.shard_bytes = 1000, storage.keep = 3;
+  const RunBytes bytes{.base = 5000, .result = 10, .checkpoint = 30, .most_checkpoints = 9};
+  const Disk first = disk_of(storage, "adapter", bytes);
+  EXPECT_EQ(first.needed, 1000 + 5000 + 4 * 30 + 10u);  // one more is written before an old one goes
+  EXPECT_TRUE(first.one_more);
+  EXPECT_EQ(first.lacking, 0u);
+  EXPECT_GT(first.free, 0u);
+
+  storage.shards_there = storage.base_cache_there = true, storage.checkpoints_there = 90;
+  EXPECT_EQ(disk_of(storage, "adapter", bytes).needed, 30 + 10u);
+  const Disk few = disk_of(storage, "adapter", {.base = 5000, .result = 10, .checkpoint = 30, .most_checkpoints = 0});
+  EXPECT_EQ(few.checkpoints, 1);  // of a run that is stopped
+  EXPECT_FALSE(few.one_more);
+
+  // More than is free: of what the run needs, and of what it does without.
+  const uint64_t much = uint64_t(1) << 60;
+  const Disk large = disk_of(storage, "model", {.base = 5000, .result = much, .checkpoint = 0});
+  EXPECT_NEAR(double(large.lacking), double(much - large.free), 1e9);
+  storage.base_cache_there = false;
+  const Disk cache = disk_of(storage, "adapter", {.base = much, .result = 10, .checkpoint = 30});
+  EXPECT_EQ(cache.lacking, 0u);
+  EXPECT_NEAR(double(cache.lacking_for_all), double(much - cache.free), 1e9);
+}
+
+TEST(Disk, ReadsPastThePageCache) {
+  const TemporaryFolder folder;
+  EXPECT_GT(read_rate_of(folder.write("a.h5", std::string(300000, 'x'))), 0);
+  EXPECT_EQ(read_rate_of(folder.write("empty.h5", "")), 0);
 }
 
 // The products of a step of one Llama block by hand. Frozen weights: forward, and on the way back for their input,

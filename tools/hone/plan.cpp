@@ -33,7 +33,10 @@ void add_plan(CLI::App& app, Exit& exit) {
     const trainer::Forecast plan = trainer::plan_recipe(run, memory);
     const trainer::Screen screen = standard_output();
     std::cout << (arguments->json ? plan.json().dump(2) + "\n"
-                                  : plan.text(screen.terminal ? screen.width() : kColumns));
+                                  : plan.text({.width = screen.terminal ? screen.width() : kColumns,
+                                               .utf8 = screen.utf8,
+                                               .colour = screen.colour}));
+    if (plan.disk.lacking > 0) exit.code = ExitCode::io;
     if (!plan.fits()) exit.code = ExitCode::memory;
   });
 }

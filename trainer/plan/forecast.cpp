@@ -151,6 +151,15 @@ class WaysOut {
   double token_seconds_ = 0;
   std::vector<Way> ways_;
 };
+// That a run writes, kept or not; where the time between two is not known, more than are kept.
+int64_t most_checkpoints(const recipes::OutputSection& output, const Forecast& plan) {
+  const double steps = double(plan.workload.steps), seconds = steps * plan.step_seconds;
+  if (steps == 0) return output.keep + 1;
+  if (output.save_every.steps > 0) return int64_t((steps - 1) / double(output.save_every.steps));
+  if (output.save_every.seconds > 0 && seconds > 0)
+    return int64_t(std::min(1e6, 1.2 * seconds / output.save_every.seconds));  // a slower run writes more
+  return output.keep + 1;
+}
 }  // namespace
 
 Budget budget_of_machine() {
@@ -159,7 +168,7 @@ Budget budget_of_machine() {
 }
 
 Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weights& weights, Workload workload,
-                  const Budget& budget, Stream* stream) {
+                  const Storage& storage, const Budget& budget, Stream* stream) {
   const Config& c = run.config;
   Forecast plan{
       .model = recipe.model.shape.empty() ? fs::path(recipe.model.path).filename().string() : recipe.model.shape,
@@ -171,6 +180,7 @@ Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weig
       .budget = budget,
       .workload = std::move(workload),
       .rates = {},
+      .disk = {},
       .base_format = run.load.quantize    ? "nf4"
                      : run.load.trainable ? joined(run.load.dtype)
                                           : "as stored",
@@ -183,13 +193,17 @@ Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weig
     plan.rates = measure(
         *stream, work_of_step(run, weights, plan.choice.plan, measured_batch(run, weights, plan.choice.plan, load)));
     plan.step_seconds = seconds_of_step(*plan.rates, run, weights, plan.choice.plan, sample, load.micro_batches);
+    const Work work = work_of_step(run, weights, plan.choice.plan, sample);
+    for (const Work::Call& call : work.calls())
+      plan.step_flops += call.flops / double(sample.size()) * load.micro_batches;
   }
-  plan.adapter_bytes = plan.bytes(Memory::trained);
-  plan.checkpoint_bytes = 3 * plan.adapter_bytes;  // and the two moments
-  plan.checkpoints = recipe.output.keep;
-  plan.disk_bytes =
-      plan.adapter_bytes + uint64_t(plan.checkpoints + 1) * plan.checkpoint_bytes;  // one is being written
-  plan.free_disk_bytes = free_bytes(fs::absolute(recipe.output.dir.empty() ? "." : recipe.output.dir));
+  plan.result_bytes = plan.bytes(Memory::trained);
+  plan.disk = disk_of(storage, plan.result,
+                      {.base = plan.bytes(Memory::base),
+                       .result = plan.result_bytes,
+                       .checkpoint = 3 * plan.result_bytes,  // and the two moments
+                       .most_checkpoints = most_checkpoints(recipe.output, plan)});
+  if (plan.step_seconds > 0) plan.disk.read_needed = storage.shard_token_bytes * load.step_tokens / plan.step_seconds;
   if (!plan.fits()) plan.ways = WaysOut(recipe, run, weights, plan).all();
   return plan;
 }

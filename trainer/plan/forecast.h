@@ -1,7 +1,7 @@
 // Everything that can be known of a run before it starts: memory by class, what is made again, time, disk, and where
 // it does not fit, what would. `hone plan` prints it, `hone train` starts with it.
 //   const Forecast plan = forecast(recipe, run, weights, workload, {.budget = budget}, &stream);
-//   screen << plan.text(80);
+//   screen << plan.text({.width = 80});
 #pragma once
 #include <optional>
 #include <string>
@@ -9,9 +9,11 @@
 
 #include "kernels/host/json.h"
 #include "recipes/recipe.h"
+#include "trainer/plan/disk.h"
 #include "trainer/plan/memory.h"
 #include "trainer/plan/planner.h"
 #include "trainer/plan/timing.h"
+#include "trainer/report/display.h"
 
 namespace hone::trainer {
 
@@ -19,6 +21,8 @@ namespace hone::trainer {
 struct Workload {
   bool looked_at = false;          // else everything is taken from data.max_length
   int64_t rows = 0;                // of an epoch
+  int64_t too_long = 0;            // rows that are dropped
+  double padding = 0;              // share of the computed tokens
   int64_t estimated_from = 0;      // rows that were looked at, where not all were
   double tokens = 0, learned = 0;  // of an epoch
   int64_t largest_tokens = 1;      // of a micro-batch
@@ -55,19 +59,22 @@ struct Forecast {
   Workload workload;
   std::optional<Rates> rates;
   double step_seconds = 0;  // 0: not measured
-  uint64_t adapter_bytes = 0, checkpoint_bytes = 0, disk_bytes = 0, free_disk_bytes = 0;
-  int64_t checkpoints = 0;
+  double step_flops = 0;    // operations of products
+  uint64_t result_bytes = 0;
+  Disk disk;
   std::string base_format, result;  // "nf4", "bfloat16 as stored" · "adapter", "model"
   std::vector<Way> ways;            // cheapest first; empty where it fits
 
-  bool fits() const { return choice.fits; }
+  bool fits() const { return choice.fits; }  // memory
+  std::string disk_remedy() const;           // where disk.lacking
   uint64_t bytes(Memory kind) const { return choice.usage.peak_of[size_t(kind)]; }
-  // Lines of at most `columns` columns where words allow, each ending in '\n'.
-  std::string text(int columns) const;
+  // Lines no wider than the screen (of 20 columns at least), each ending in '\n'.
+  std::string text(const DisplayStyle& style) const;
   OrderedJson json() const;
 };
 
 // `stream`: where time is measured; none: time is left out.
-Forecast forecast(const recipes::Recipe&, const RunShape&, const Weights&, Workload, const Budget&, Stream* stream);
+Forecast forecast(const recipes::Recipe&, const RunShape&, const Weights&, Workload, const Storage&, const Budget&,
+                  Stream* stream);
 
 }  // namespace hone::trainer

@@ -1,10 +1,13 @@
 // The screen of `hone plan`, and the same for programs.
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "kernels/host/text.h"
+#include "kernels/host/time_of_day.h"
 #include "trainer/plan/forecast.h"
 #include "trainer/plan/memory.h"
+#include "trainer/report/cells.h"
 
 namespace hone::trainer {
 
@@ -28,37 +31,76 @@ std::string time_text(double ratio) {
 }
 std::string signed_bytes(int64_t saved) { return (saved >= 0 ? "−" : "+") + bytes_text(uint64_t(std::abs(saved))); }
 
-// A label and pieces that stay whole, three spaces apart; what does not fit the line goes below the first piece.
+// Green: it fits; yellow: look here; red: refused. The words say it too.
+constexpr const char *kGreen = "\x1b[32m", *kYellow = "\x1b[33m", *kRed = "\x1b[31m";
+
+struct Piece {
+  std::string text;
+  const char* colour = "";
+  Piece(std::string words, const char* its_colour = "") : text(std::move(words)), colour(its_colour) {}
+  Piece(const char* words) : text(words) {}
+};
+
+// A label and pieces, three spaces apart. A piece that does not fit the line goes below the first one; one that no line
+// could hold is broken where a word ends.
 class Lines {
  public:
-  explicit Lines(int columns) : columns_(size_t(std::max(columns, 20))) {}
-  void add(const std::string& label, const std::vector<std::string>& pieces) {
-    std::string line = label;
-    size_t used = label.size();
-    bool first = true;
-    for (const std::string& piece : pieces) {
-      if (piece.empty()) continue;
-      const size_t width = utf32_from(piece).size();
-      if (!first && used + 3 + width > columns_) {
-        text_ += line + "\n";
-        line.clear(), used = 0, first = true;
+  explicit Lines(const DisplayStyle& style) : style_(style), columns_(std::max(style.width, 20)) {}
+
+  // `hanging`: columns that further lines begin more to the right.
+  void add(const std::string& label, const std::vector<Piece>& pieces, int hanging = 0) {
+    line_ = label, used_ = cells(label), first_ = true;
+    indent_ = kIndent, hanging_ = hanging;
+    for (const Piece& piece : pieces) {
+      std::string rest = printable(style_.utf8 ? piece.text : plain_ascii(piece.text));
+      while (!rest.empty()) {
+        const int room = columns_ - (first_ ? std::max(indent_, used_ + 1) : used_ + 3);
+        if (cells(rest) <= room) {
+          put(std::exchange(rest, {}), piece.colour);
+        } else if (!first_) {
+          end_line();
+        } else {
+          std::string part = fitted(rest, room);
+          if (const size_t space = part.rfind(' '); rest[part.size()] != ' ' && space != part.npos) part.resize(space);
+          rest.erase(0, std::min(rest.find_first_not_of(' ', part.size()), rest.size()));
+          put(part, piece.colour);
+          end_line();
+        }
       }
-      const size_t gap = first ? (used < kIndent ? kIndent - used : 1) : 3;
-      line += std::string(gap, ' ') + piece, used += gap + width, first = false;
     }
-    text_ += line + "\n";
+    if (used_ > 0) end_line();
   }
   std::string text() const { return text_; }
 
  private:
-  static constexpr size_t kIndent = 9;
-  size_t columns_;
-  std::string text_;
+  static constexpr int kIndent = 9;
+
+  void put(const std::string& words, const char* colour) {
+    const int gap = first_ ? std::max(1, indent_ - used_) : 3;
+    line_ += std::string(size_t(gap), ' ');
+    line_ += style_.colour && *colour ? colour + words + "\x1b[0m" : words;
+    used_ += gap + cells(words), first_ = false;
+  }
+  void end_line() {
+    text_ += line_ + "\n";
+    line_.clear(), used_ = 0, first_ = true;
+    indent_ = kIndent + hanging_;
+  }
+
+  DisplayStyle style_;
+  int columns_, used_ = 0, indent_ = kIndent, hanging_ = 0;
+  bool first_ = true;
+  std::string line_, text_;
 };
 }  // namespace
 
-std::string Forecast::text(int columns) const {
-  Lines lines(columns);
+std::string Forecast::disk_remedy() const {
+  return disk.checkpoints > 1 ? "Free some space, set a smaller output.keep, or another output.dir"
+                              : "Free some space, or set another output.dir";
+}
+
+std::string Forecast::text(const DisplayStyle& style) const {
+  Lines lines(style);
   const Usage& usage = choice.usage;
   lines.add("model", {model, joined(family, ", ", large(double(parameters)), " parameters, ", layers, " layers"),
                       joined("base ", base_format), device});
@@ -71,17 +113,24 @@ std::string Forecast::text(int columns) const {
              part(Memory::loss, "loss"), bytes(Memory::other) >= 1024 ? part(Memory::other, "other") : ""});
   lines.add("policy", {policy_text(choice.plan)});
   const std::string of = budget.bytes == 0 ? "" : " of " + bytes_text(budget.bytes);
-  lines.add("peak",
-            {bytes_text(usage.peak) + of,
-             budget.asked         ? "(--memory)"
-             : budget.reserve > 0 ? "(reserve " + bytes_text(budget.reserve) + ")"
-                                  : "",
-             fits() ? budget.bytes == 0 ? "" : "fits" : "does not fit by " + bytes_text(usage.peak - budget.bytes)});
+  lines.add("peak", {bytes_text(usage.peak) + of,
+                     budget.asked         ? "(--memory)"
+                     : budget.reserve > 0 ? "(reserve " + bytes_text(budget.reserve) + ")"
+                                          : "",
+                     !fits()             ? Piece("does not fit by " + bytes_text(usage.peak - budget.bytes), kRed)
+                     : budget.bytes == 0 ? Piece("")
+                                         : Piece("fits", kGreen)});
   if (!ways.empty()) {
     const char* label = " ways";
     for (const Way& way : ways) {
-      lines.add(label, {way.what, signed_bytes(way.saved), way.time ? time_text(*way.time) : "", way.price,
-                        way.enough ? "" : "not enough alone", way.set.empty() ? "" : "--set " + way.set});
+      std::vector<Piece> pieces{way.what, signed_bytes(way.saved), way.time ? time_text(*way.time) : "", way.price,
+                                way.enough ? "" : "not enough alone"};
+      for (std::string_view rest = way.set; !rest.empty();) {
+        const size_t end = std::min(rest.find(" --set "), rest.size());
+        pieces.push_back("--set " + std::string(rest.substr(0, end)));
+        rest.remove_prefix(std::min(end + 7, rest.size()));
+      }
+      lines.add(label, pieces, 2);
       label = "";
     }
     if (std::ranges::none_of(ways, &Way::enough))
@@ -93,28 +142,54 @@ std::string Forecast::text(int columns) const {
     lines.add("data", {with_commas(w.rows) + " rows → " + tokens + large(w.tokens) + " tokens",
                        tokens + large(w.learned) + " learned" +
                            (w.tokens > 0 ? number(" (%.0f %%)", 100 * w.learned / w.tokens) : ""),
+                       w.too_long > 0 ? with_commas(w.too_long) + " rows too long (dropped)" : "",
+                       w.padding > 0 ? number("padding %.1f %%", 100 * w.padding) : "",
                        w.estimated_from > 0 ? "estimated from " + with_commas(w.estimated_from) + " rows" : ""});
   } else {
     lines.add("data", {"was not looked at: every row is taken as long as data.max_length"});
   }
   if (step_seconds > 0) {
     const double rate = w.step_tokens / step_seconds;
-    std::vector<std::string> pieces;
+    std::vector<Piece> pieces;
     if (w.steps > 0)
       pieces.push_back(joined(with_commas(w.steps), " steps x ", seconds_text(step_seconds), " = ",
-                              duration_text(double(w.steps) * step_seconds)));
+                              duration_text(double(w.steps) * step_seconds), " (planned)"));
     else
-      pieces.push_back("a step " + seconds_text(step_seconds));
+      pieces.push_back("a step " + seconds_text(step_seconds) + " (planned)");
+    if (w.steps > 0 && double(w.steps) * step_seconds >= 60)
+      pieces.push_back("done about " + clock_after(double(w.steps) * step_seconds));
     pieces.push_back(with_commas(std::llround(w.step_tokens)) + " tokens a step");
     pieces.push_back((rate < 10 ? number("%.2f", rate) : with_commas(std::llround(rate))) + " tokens/s");
-    pieces.push_back(number("planned, matrix rate measured %.0f GF/s", rates->matrix_flops() * 1e-9) +
+    pieces.push_back(number("matrix rate measured %.0f GF/s", rates->matrix_flops() * 1e-9) +
                      number(", memory %.1f GB/s", rates->memory_bytes() * 1e-9));
     lines.add("time", pieces);
   }
-  lines.add("disk",
-            {bytes_text(disk_bytes), result + " " + bytes_text(adapter_bytes),
-             joined(checkpoints, " checkpoints ", bytes_text(checkpoint_bytes), " each, one more while it is written"),
-             bytes_text(free_disk_bytes) + " free"});
+  std::vector<Piece> pieces{bytes_text(disk.needed) + " to write"};
+  for (const Kept& kept : disk.kept) {
+    std::string words = kept.what + " " + bytes_text(kept.bytes);
+    if (kept.what == "checkpoints") {
+      words = joined(disk.checkpoints, disk.checkpoints == 1 ? " checkpoint of " : " checkpoints of ",
+                     bytes_text(disk.checkpoint_bytes), disk.one_more ? ", one more while it is written" : "");
+      if (kept.there > 0) words += " (there: " + bytes_text(kept.there) + ")";
+    } else if (kept.there > 0) {
+      words += " (there)";
+    }
+    pieces.push_back(words);
+  }
+  pieces.push_back(bytes_text(disk.free) + " free");
+  if (disk.lacking > 0) {
+    pieces.emplace_back("does not fit by " + bytes_text(disk.lacking), kRed);
+    pieces.push_back(disk_remedy());
+  } else if (disk.lacking_for_all > 0) {
+    pieces.emplace_back("! no room for the base cache: this run goes without it, the next starts no faster", kYellow);
+  }
+  lines.add("disk", pieces);
+  if (disk.read_needed > 0 && disk.read_bytes > 0)
+    lines.add("reads", {bytes_text(uint64_t(disk.read_needed)) + "/s of shards are needed",
+                        bytes_text(uint64_t(disk.read_bytes)) + "/s the disk gives (measured)",
+                        disk.read_needed > 0.5 * disk.read_bytes
+                            ? Piece("! training may wait for data; put data.shards on a faster disk", kYellow)
+                            : Piece("")});
   return lines.text();
 }
 
@@ -152,11 +227,23 @@ OrderedJson Forecast::json() const {
     result_json["matrix_flops_per_second"] = rates->matrix_flops();
     result_json["memory_bytes_per_second"] = rates->memory_bytes();
   }
-  result_json["disk"] = {{"bytes", disk_bytes},
-                         {"result_bytes", adapter_bytes},
-                         {"checkpoint_bytes", checkpoint_bytes},
-                         {"checkpoints_kept", checkpoints},
-                         {"free_bytes", free_disk_bytes}};
+  OrderedJson kept = OrderedJson::array();
+  for (const Kept& each : disk.kept)
+    kept.push_back({{"what", each.what},
+                    {"place", each.place.string()},
+                    {"bytes", each.bytes},
+                    {"there_bytes", each.there},
+                    {"must", each.must}});
+  result_json["disk"] = {{"bytes", disk.needed},
+                         {"fits", disk.lacking == 0},
+                         {"lacking_bytes", disk.lacking},
+                         {"free_bytes", disk.free},
+                         {"kept", kept},
+                         {"result_bytes", result_bytes},
+                         {"checkpoint_bytes", disk.checkpoint_bytes},
+                         {"checkpoints_kept", disk.checkpoints}};
+  if (disk.read_bytes > 0) result_json["disk"]["read_bytes_per_second"] = disk.read_bytes;
+  if (disk.read_needed > 0) result_json["disk"]["read_bytes_per_second_needed"] = disk.read_needed;
   result_json["ways"] = OrderedJson::array();
   for (const Way& way : ways) {
     OrderedJson one{

@@ -70,6 +70,10 @@ std::string short_number(double value) {
   return text.data();
 }
 
+std::string seconds_text(double seconds) {
+  return seconds >= 100 ? short_duration(seconds) : short_number(seconds) + " s";
+}
+
 std::string loss_number(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.4g", value);
@@ -148,6 +152,7 @@ std::string curves(const RunRecord& run) {
        .unit = " tok/s",
        .series = {{.name = "speed", .points = speed}},
        .from_zero = true,
+       .planned = run.planned_speed,
        .value_text = count_text},
       {.title = "Memory, largest so far",
        .series = {{.name = "measured", .points = memory}},
@@ -208,6 +213,10 @@ std::string plan_and_truth(const RunRecord& run) {
   if (run.planned_seconds > 0 && run.seconds() > 0)
     html += line("time in steps", short_duration(run.planned_seconds), short_duration(run.seconds()),
                  run.end() == "done" ? run.seconds() / run.planned_seconds : 0);
+  if (run.planned_seconds > 0 && run.total_steps > 0 && run.steps.size() > 1) {
+    const double planned = run.planned_seconds / double(run.total_steps), measured = run.step_seconds();
+    html += line("a step, median", seconds_text(planned), seconds_text(measured), measured / planned);
+  }
   if (html.empty()) return "";
   return "<table><thead><tr><th></th><th scope=\"col\">planned</th><th scope=\"col\">measured</th>"
          "<th scope=\"col\">of the plan</th></tr></thead><tbody>\n" +

@@ -1,10 +1,9 @@
 #include "trainer/report/progress.h"
 
-#include <array>
-#include <ctime>
 #include <numeric>
 
 #include "kernels/host/json.h"
+#include "kernels/host/time_of_day.h"
 #include "trainer/report/cells.h"
 
 namespace hone::trainer {
@@ -13,16 +12,6 @@ namespace {
 constexpr double kRedraw = 0.1, kLine = 5;  // seconds between two drawings, between two plain lines
 constexpr size_t kRecent = 20;
 
-// "20:04", the day too where it is another. A wall clock that was set shows another time, nothing else depends on it.
-std::string clock_after(double seconds) {
-  const std::time_t now = std::time(nullptr), then = now + std::time_t(seconds);
-  std::tm today{}, day{};
-  ::localtime_r(&now, &today), ::localtime_r(&then, &day);
-  const bool same = today.tm_year == day.tm_year && today.tm_yday == day.tm_yday;
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), same ? "%H:%M" : seconds < 6 * 86400 ? "%a %H:%M" : "%d %b %H:%M", &day);
-  return text.data();
-}
 }  // namespace
 
 std::string metrics_line(const StepRecord& record) {

@@ -40,6 +40,7 @@ class Progress {
   struct Expected {
     int64_t steps = 0;
     uint64_t planned_bytes = 0;  // 0: unknown
+    double planned_seconds = 0;  // of all steps; 0: unknown
     double flops_per_token = 0;  // 0: unknown
     int64_t save_steps = 0;      // checkpoint interval in steps where positive
     double save_seconds = 0;     // else in seconds

@@ -151,6 +151,14 @@ double RunRecord::seconds() const {
   return sum;
 }
 
+double RunRecord::step_seconds() const {
+  std::vector<double> seconds;
+  for (const Step& step : steps) seconds.push_back(step.seconds);
+  if (seconds.empty()) return 0;
+  std::ranges::nth_element(seconds, seconds.begin() + std::ssize(seconds) / 2);
+  return seconds[seconds.size() / 2];
+}
+
 RunRecord read_run(const fs::path& folder) {
   const fs::path clean = folder.has_filename() ? folder : folder.parent_path();  // "runs/x/" is "runs/x"
   require(fs::is_directory(clean), ExitCode::input, missing_text(clean));
@@ -180,6 +188,8 @@ RunRecord read_run(const fs::path& folder) {
     if (line.contains("planned_bytes")) run.planned_bytes = number(line, "planned_bytes");
     if (line.contains("planned_seconds")) run.planned_seconds = number(line, "planned_seconds");
   });
+  if (const OrderedJson plan = json_in(clean / "plan.json"); plan.is_object())
+    run.planned_speed = number(plan, "tokens_per_second");
   run.receipt = json_in(clean / "receipt.json");
   run.summary = json_in(clean / "summary.json");
   run.provenance = json_in(clean / "provenance.json");

@@ -36,16 +36,18 @@ struct RunRecord {
   std::vector<Evaluated> evaluations;
   std::vector<Sample> samples;
   std::vector<Event> events;
-  OrderedJson receipt, summary, provenance;  // null where there is none
-  std::string recipe;                        // as YAML
-  int64_t total_steps = 0;                   // of the last start; 0: unknown
-  double planned_bytes = 0, planned_seconds = 0;
+  OrderedJson receipt, summary, provenance;       // null where there is none
+  std::string recipe;                             // as YAML
+  int64_t total_steps = 0;                        // of the last start; 0: unknown
+  double planned_bytes = 0, planned_seconds = 0;  // of the last start, for the whole run; 0: unknown
+  double planned_speed = 0;                       // tokens a second
 
   // How the last start ended: done, stop, failed; else "": it goes on, or was killed.
   std::string end() const;
   int64_t incidents() const;
   std::optional<Evaluated> best() const;
-  double seconds() const;  // of all steps
+  double seconds() const;       // of all steps
+  double step_seconds() const;  // median
 };
 
 // Error (ExitCode::input): the folder holds no run.

@@ -28,21 +28,25 @@ checkpoints::Nf4View view_of(const std::string& name, const QuantizedTensor& wei
   view.nested_absmax = floats(scales.nested), view.nested_map = floats(scales.map);
   return view;
 }
+
+fs::path without_slash(const fs::path& path) { return path.has_filename() ? path : path.parent_path(); }  // "a/" is "a"
 }  // namespace
+
+fs::path base_caches(const recipes::Recipe& recipe) {
+  if (recipe.model.cache == "none") return {};
+  return recipe.model.cache != "auto" ? fs::path(recipe.model.cache)
+                                      : without_slash(recipe.output.dir).parent_path() / "base-cache";
+}
 
 fs::path base_cache_folder(const recipes::Recipe& recipe, const Base& base, const LoadOptions& options) {
   const bool stored = std::ranges::any_of(
       base.directory.names(), [](const std::string& name) { return name.find(".quant_state.") != std::string::npos; });
-  if (recipe.model.cache == "none" || !options.quantize || stored || !base.directory.has_weights() ||
+  const fs::path root = base_caches(recipe);
+  if (root.empty() || !options.quantize || stored || !base.directory.has_weights() ||
       recipe.model.weights != recipes::WeightsFrom::load)
     return {};
-  const auto folder = [](const fs::path& path) {
-    return path.has_filename() ? path : path.parent_path();
-  };  // "a/" is "a"
-  const fs::path root = recipe.model.cache != "auto" ? fs::path(recipe.model.cache)
-                                                     : folder(recipe.output.dir).parent_path() / "base-cache";
   std::error_code error;
-  const fs::path source = folder(fs::weakly_canonical(base.directory.path(), error));
+  const fs::path source = without_slash(fs::weakly_canonical(base.directory.path(), error));
   // One for each model and each way to quantise it: a model that has changed takes the place of its older self.
   return root / joined(source.filename().string(), options.double_quantization ? "-nf4-double-" : "-nf4-",
                        xxh3_of(source.string()).substr(0, 8));

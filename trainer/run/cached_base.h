@@ -42,6 +42,8 @@ class CachedBase {
   std::string outcome_;
 };
 
+// The folder of all caches that a recipe's would be one of; empty: model.cache is none.
+fs::path base_caches(const recipes::Recipe&);
 // Where the cache of a recipe's base is: model.cache, by default base-cache beside output.dir; empty where there is
 // none to keep (nothing is quantised, random weights, stored in 4 bits already, model.cache: none).
 fs::path base_cache_folder(const recipes::Recipe&, const Base&, const LoadOptions&);

@@ -88,8 +88,10 @@ fs::path shards_folder(const recipes::Recipe& recipe) {
   return run.parent_path() / "shards";
 }
 
-Corpus read_corpus(const recipes::Recipe& recipe, const Base& base, const std::optional<data::Tokenizer>& tokenizer,
-                   const CorpusOptions& options) {
+namespace {
+data::PrepareOptions prepare_options(const recipes::Recipe& recipe, const Base& base,
+                                     const std::optional<data::Tokenizer>& tokenizer,
+                                     const CorpusOptions& options = {}) {
   data::PrepareOptions how{.folder = shards_folder(recipe),
                            .name = fs::path(recipe.data.train.at(0).path).stem().string(),
                            .train = dataset_options(recipe, recipe.data.train, base, tokenizer, false),
@@ -98,6 +100,19 @@ Corpus read_corpus(const recipes::Recipe& recipe, const Base& base, const std::o
                            .progress = options.progress};
   if (!recipe.data.evaluation.empty())
     how.evaluation = dataset_options(recipe, recipe.data.evaluation, base, tokenizer, true);
+  return how;
+}
+}  // namespace
+
+bool corpus_is_prepared(const recipes::Recipe& recipe, const Base& base,
+                        const std::optional<data::Tokenizer>& tokenizer) {
+  ThreadPool pool(threads_of(recipe));
+  return data::is_prepared(prepare_options(recipe, base, tokenizer), tokenizer ? &*tokenizer : nullptr, pool);
+}
+
+Corpus read_corpus(const recipes::Recipe& recipe, const Base& base, const std::optional<data::Tokenizer>& tokenizer,
+                   const CorpusOptions& options) {
+  const data::PrepareOptions how = prepare_options(recipe, base, tokenizer, options);
   ThreadPool pool(threads_of(recipe));
   const data::Prepared prepared = data::prepare(how, tokenizer ? &*tokenizer : nullptr, pool);
   Corpus corpus{.train = prepared.train(),

@@ -31,6 +31,9 @@ struct CorpusOptions {
 Corpus read_corpus(const recipes::Recipe&, const Base&, const std::optional<data::Tokenizer>&,
                    const CorpusOptions& = {});
 
+// Whether read_corpus() would only read shards. Reads the data files once.
+bool corpus_is_prepared(const recipes::Recipe&, const Base&, const std::optional<data::Tokenizer>&);
+
 // Rows to evaluate: data.evaluation whole; without it those of evaluation_split; with neither all of data.train. In
 // file order.
 std::vector<data::Row> evaluation_rows(const recipes::Recipe&, const Base&, const std::optional<data::Tokenizer>&);

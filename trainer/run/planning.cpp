@@ -7,6 +7,8 @@
 #include "kernels/host/text.h"
 #include "trainer/evaluation/evaluate.h"
 #include "trainer/model/shapes.h"
+#include "trainer/run/cached_base.h"
+#include "trainer/run/run_folder.h"
 
 namespace hone::trainer {
 
@@ -15,6 +17,8 @@ constexpr int64_t kSampled = 8;  // micro-batches that stand for all
 
 constexpr uint64_t kReadWhole = uint64_t(24) << 20;  // bytes of data that a plan tokenises
 constexpr size_t kReadOfFile = size_t(2) << 20;      // else so many of each file
+constexpr uint64_t kHashed = uint64_t(8) << 30;      // bytes of data that a plan hashes, to find them prepared
+constexpr double kShardToken = 4.2, kShardRow = 48;  // bytes of each in a shard
 
 uint64_t bytes_of(const std::vector<recipes::DataFile>& files) {
   uint64_t bytes = 0;
@@ -73,6 +77,25 @@ Beginning read_beginning(const recipes::Recipe& recipe, const std::optional<data
   return all;
 }
 
+uint64_t bytes_below(const fs::path& folder) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error))
+    if (entry.is_regular_file(error)) bytes += entry.file_size(error);
+  return bytes;
+}
+
+// The file that tells how fast the disk is: a shard, or what shards will be made of.
+fs::path file_to_read(const recipes::Recipe& recipe, const Corpus* corpus) {
+  fs::path largest;
+  std::error_code error;
+  if (corpus)
+    for (const auto& entry : fs::directory_iterator(corpus->folder, error))
+      if (entry.path().extension() == ".h5" && (largest.empty() || entry.file_size() > fs::file_size(largest)))
+        largest = entry.path();
+  return largest.empty() && !recipe.data.train.empty() ? fs::path(recipe.data.train.front().path) : largest;
+}
+
 bool trains_everything(const recipes::Recipe& recipe) { return recipe.adapter.type == recipes::AdapterType::none; }
 }  // namespace
 
@@ -81,6 +104,8 @@ Workload workload_of(const recipes::Recipe& recipe, const Corpus& corpus,
   const data::Batches& batches = *corpus.batches;
   Workload load{.looked_at = true,
                 .rows = corpus.train->count(),
+                .too_long = corpus.receipt.reading.too_long.count,
+                .padding = corpus.receipt.packed ? corpus.receipt.packed->padding : 0,
                 .tokens = double(corpus.receipt.tokens),
                 .learned = double(corpus.receipt.learned),
                 .largest_tokens = recipe.data.packing ? recipe.data.max_length : batches.longest(),
@@ -139,17 +164,38 @@ RunShape run_shape(const recipes::Recipe& recipe, const Config& config, const Wo
   return run;
 }
 
+Storage storage_of(const recipes::Recipe& recipe, const Base* base, const LoadOptions& options, const Corpus* corpus,
+                   const Workload& load) {
+  Storage storage;
+  storage.run = recipe.output.dir.empty() ? "." : recipe.output.dir, storage.keep = recipe.output.keep;
+  storage.shards = corpus ? corpus->folder : shards_folder(recipe), storage.shards_there = corpus != nullptr;
+  storage.shard_bytes =
+      corpus ? bytes_below(corpus->folder) : uint64_t(kShardToken * load.tokens + kShardRow * double(load.rows));
+  if (load.tokens > 0) storage.shard_token_bytes = double(storage.shard_bytes) / load.tokens;
+  if (const fs::path file = file_to_read(recipe, corpus); !file.empty()) storage.read_bytes = read_rate_of(file);
+  if (base) {
+    storage.base_cache = base_cache_folder(recipe, *base, options);
+    storage.base_cache_there = !storage.base_cache.empty() && fs::exists(storage.base_cache);
+  } else if (options.quantize) {
+    storage.base_cache = base_caches(recipe);
+  }
+  storage.checkpoints_there = bytes_below(storage.run / "checkpoints");
+  return storage;
+}
+
 Forecast plan_recipe(const recipes::Recipe& recipe, std::optional<uint64_t> memory) {
   const Budget budget = memory ? Budget{.bytes = *memory, .asked = true} : budget_of_machine();
   Stream stream = make_stream(recipe.model);
   if (!recipe.model.shape.empty()) {
     const Workload load = workload_of(recipe);
-    return forecast(recipe, run_shape(recipe, shape_config(recipe.model.shape), load), ShapeWeights(), load, budget,
+    const RunShape run = run_shape(recipe, shape_config(recipe.model.shape), load);
+    return forecast(recipe, run, ShapeWeights(), load, storage_of(recipe, nullptr, run.load, nullptr, load), budget,
                     &stream);
   }
   const Base base(recipe.model.path);
   const std::optional<data::Tokenizer> tokenizer = find_tokenizer(recipe.model.path);
-  const bool whole = bytes_of(recipe.data.train) + bytes_of(recipe.data.evaluation) <= kReadWhole;
+  const uint64_t bytes = bytes_of(recipe.data.train) + bytes_of(recipe.data.evaluation);
+  const bool whole = bytes <= kReadWhole || (bytes <= kHashed && corpus_is_prepared(recipe, base, tokenizer));
   Corpus corpus;
   Beginning beginning;
   if (whole) {
@@ -164,15 +210,18 @@ Forecast plan_recipe(const recipes::Recipe& recipe, std::optional<uint64_t> memo
   }
   const double times = beginning.times;
   const recipes::TrainingSection& t = recipe.training;
-  const int64_t steps =
-      t.max_steps > 0 ? t.max_steps : std::max<int64_t>(1, std::llround(times * double(corpus.batches->steps_of(t.epochs))));
+  const int64_t steps = t.max_steps > 0
+                            ? t.max_steps
+                            : std::max<int64_t>(1, std::llround(times * double(corpus.batches->steps_of(t.epochs))));
   Workload load = workload_of(recipe, corpus, tokenizer, steps);
   if (!whole) {
     load.estimated_from = load.rows;
     load.rows = std::llround(times * double(load.rows)), load.tokens *= times, load.learned *= times;
     load.evaluation_tokens = workload_of(recipe).evaluation_tokens;
   }
-  return forecast(recipe, run_shape(recipe, base.config, load), *weights_of(recipe, base), load, budget, &stream);
+  const RunShape run = run_shape(recipe, base.config, load);
+  return forecast(recipe, run, *weights_of(recipe, base), load,
+                  storage_of(recipe, &base, run.load, whole ? &corpus : nullptr, load), budget, &stream);
 }
 
 }  // namespace hone::trainer

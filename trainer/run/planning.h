@@ -13,6 +13,11 @@ Workload workload_of(const recipes::Recipe&);
 // The run as the planner sees it: adapter.path is read where it is set.
 RunShape run_shape(const recipes::Recipe&, const Config&, const Workload&);
 
+// Where the run keeps its files, and what is there. `corpus` null: its data is not prepared; `base` null: it is not
+// known. `load`: as far as the data was looked at.
+Storage storage_of(const recipes::Recipe&, const Base* base, const LoadOptions&, const Corpus* corpus,
+                   const Workload& load);
+
 // For a model directory or, with model.shape, without one. `memory`: bytes to plan for; none: what is free here.
 Forecast plan_recipe(const recipes::Recipe&, std::optional<uint64_t> memory);
 

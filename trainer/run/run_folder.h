@@ -16,6 +16,7 @@ class RunFolder {
   const fs::path& path() const { return path_; }
   fs::path recipe() const { return path_ / "recipe.yaml"; }
   fs::path receipt() const { return path_ / "receipt.json"; }
+  fs::path plan() const { return path_ / "plan.json"; }
   fs::path metrics() const { return path_ / "metrics.jsonl"; }
   fs::path samples() const { return path_ / "samples.jsonl"; }
   fs::path evaluation() const { return path_ / "evaluation.jsonl"; }

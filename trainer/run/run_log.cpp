@@ -45,7 +45,9 @@ void RunLog::begin(int64_t steps_done, const Progress::Expected& expected) {
   progress_.expect(expected);
   metrics_.emplace(folder_.metrics());
   append_event(steps_done > 0 ? "resume" : "start", steps_done,
-               {{"steps", expected.steps}, {"planned_bytes", expected.planned_bytes}});
+               {{"steps", expected.steps},
+                {"planned_bytes", expected.planned_bytes},
+                {"planned_seconds", expected.planned_seconds}});
   quietly([&] {
     tensorboard_.emplace(folder_.tensorboard(), wall_time());
     if (steps_done > 0) tensorboard_->session_start(wall_time(), steps_done + 1);

@@ -104,16 +104,29 @@ class Run {
     weights_ = weights_of(recipe_, base_);
     shape_ = run_shape(recipe_, base_.config, load);
     Stream measuring = make_stream(recipe_.model);  // of its own: what it takes is not the run's
-    const Forecast planned = forecast(recipe_, *shape_, *weights_, load, budget_of_machine(), &measuring);
-    planned_bytes_ = planned.choice.usage.peak;
+    const Forecast planned =
+        forecast(recipe_, *shape_, *weights_, load, storage_of(recipe_, &base_, shape_->load, &corpus_, load),
+                 budget_of_machine(), &measuring);
+    expected_ = {.steps = total_steps_,
+                 .planned_bytes = planned.choice.usage.peak,
+                 .planned_seconds = planned.step_seconds * double(total_steps_),
+                 .flops_per_token = planned.step_flops / std::max(load.step_tokens, 1.0),
+                 .save_steps = recipe_.output.save_every.steps,
+                 .save_seconds = recipe_.output.save_every.seconds};
+    plan_json_ = planned.json().dump(2) + "\n";
     plan_ = planned.choice.plan;
-    std::string text = planned.text(command_.screen.terminal ? command_.screen.width() : kColumns);
+    const Screen& screen = command_.screen;
+    std::string text = planned.text(
+        {.width = screen.terminal ? screen.width() : kColumns, .utf8 = screen.utf8, .colour = screen.colour});
     text.pop_back();
     say(text);
     require(planned.fits(), ExitCode::memory, "the run needs ", bytes_text(planned.choice.usage.peak), ", ",
             bytes_text(planned.budget.bytes), " can be used; nothing was started. ",
             planned.ways.empty() || !planned.ways.front().enough ? "See the ways above"
                                                                  : "It fits with: --set " + planned.ways.front().set);
+    require(planned.disk.lacking == 0, ExitCode::io, folder_.path().string(), ": the run writes ",
+            bytes_text(planned.disk.needed), " to disk, ", bytes_text(planned.disk.lacking),
+            " more than is free; nothing was started. ", planned.disk_remedy());
   }
 
   void load_model() {
@@ -154,6 +167,7 @@ class Run {
 
   void start() {
     write_text(folder_.recipe(), recipes::to_yaml(recipe_));
+    write_text(folder_.plan(), plan_json_);
     write_text(folder_.receipt(), corpus_.receipt.json().dump(2) + "\n");
     say(joined("start    ", total_steps_, " steps, ", with_commas(loop_->parameters().values().elements()),
                " trained parameters, ", corpus_.train->count(), " rows a pass"));
@@ -164,10 +178,7 @@ class Run {
   void begin() {
     begun_ = true;
     ahead_->start(loop_->steps_done());
-    log_.begin(loop_->steps_done(), {.steps = total_steps_,
-                                     .planned_bytes = planned_bytes_,
-                                     .save_steps = recipe_.output.save_every.steps,
-                                     .save_seconds = recipe_.output.save_every.seconds});
+    log_.begin(loop_->steps_done(), expected_);
   }
 
   void resume() {
@@ -188,6 +199,7 @@ class Run {
     if (saved.contains("first_evaluation")) first_evaluation_ = saved.at("first_evaluation").get<double>();
     folder_.keep_lines_until(loop_->steps_done());
     write_text(folder_.recipe(), recipes::to_yaml(recipe_));
+    write_text(folder_.plan(), plan_json_);
     say(joined("resume   from ", found->folder.filename().string(), ", ", total_steps_ - loop_->steps_done(),
                " steps to go"));
     begin();
@@ -338,7 +350,8 @@ class Run {
   std::optional<CachedBase> cached_base_;
   std::optional<Decoder> model_;
   std::optional<RunShape> shape_;
-  uint64_t planned_bytes_ = 0;
+  Progress::Expected expected_;
+  std::string plan_json_;
   Plan plan_;
   std::optional<TrainLoop> loop_;
   std::optional<checkpoints::StateStore> store_;

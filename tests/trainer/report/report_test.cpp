@@ -38,6 +38,7 @@ void write_run(const TemporaryFolder& folder) {
       "{\"time\":\"2020-01-02T18:31:00Z\",\"step\":60,\"event\":\"resume\",\"steps\":200}\n"
       "{\"time\":\"2020-01-02T19:00:00Z\",\"step\":90,\"event\":\"incident\",\"text\":\"checkpoint not written\"}\n"
       "{\"time\":\"2020-01-02T20:07:00Z\",\"step\":200,\"event\":\"done\"}\n");
+  folder.write("run/plan.json", "{\"tokens_per_second\":35.5}");
   folder.write("run/summary.json", "{\"epochs\":2,\"sha256\":\"9f2c33aa00112233\"}");
   folder.write("run/provenance.json", "{\"hone\":\"1.2\",\"base\":{\"fingerprint\":\"abc\"}}");
   folder.write("run/adapter/adapter_model.safetensors", std::string(2048, 'x'));

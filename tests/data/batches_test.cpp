@@ -413,7 +413,7 @@ TEST(Prefetcher, StartsBeforeItIsAsked) {
     Prefetcher ahead(batches, {.last = 12});
     EXPECT_EQ(ahead.waiting(), 0u);
     ahead.start(first);
-    while (ahead.waiting() < 4) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 10'000 && ahead.waiting() < 4; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ahead.start(first);  // nothing is thrown away
     EXPECT_GE(ahead.waiting(), 4u);
     for (const int64_t step : {first, first + 1, int64_t(3), int64_t(11), int64_t(12)})

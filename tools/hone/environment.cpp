@@ -30,12 +30,13 @@ bool utf8_locale() {
 
 int columns() {
   constexpr int64_t kLeast = 20, kMost = 1000;
+  constexpr int kOfFile = 120;
   if (const auto told = parse_integer(variable("COLUMNS")); told && *told > 0)
     return int(std::clamp(*told, kLeast, kMost));
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
     return int(std::clamp<int64_t>(size.ws_col, kLeast, kMost));
-  return 80;
+  return ::isatty(STDOUT_FILENO) == 1 ? 80 : kOfFile;
 }
 }  // namespace
 

@@ -5,7 +5,7 @@
 
 namespace hone::tools {
 
-// Of standard output. A terminal without cursor movement (TERM=dumb or none) is treated as a file.
+// Of standard output. A terminal without cursor movement (TERM=dumb or none) is treated as a file, of its own width.
 trainer::Screen standard_output(bool quiet = false);
 
 }  // namespace hone::tools

@@ -8,10 +8,6 @@
 
 namespace hone::tools {
 
-namespace {
-constexpr int kColumns = 120;  // where no terminal says
-}  // namespace
-
 void add_plan(CLI::App& app, Exit& exit) {
   struct Arguments {
     std::string memory;
@@ -33,9 +29,7 @@ void add_plan(CLI::App& app, Exit& exit) {
     const trainer::Forecast plan = trainer::plan_recipe(run, memory);
     const trainer::Screen screen = standard_output();
     std::cout << (arguments->json ? plan.json().dump(2) + "\n"
-                                  : plan.text({.width = screen.terminal ? screen.width() : kColumns,
-                                               .utf8 = screen.utf8,
-                                               .colour = screen.colour}));
+                                  : plan.text({.width = screen.width(), .utf8 = screen.utf8, .colour = screen.colour}));
     if (plan.disk.lacking > 0) exit.code = ExitCode::io;
     if (!plan.fits()) exit.code = ExitCode::memory;
   });

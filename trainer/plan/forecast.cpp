@@ -192,7 +192,9 @@ Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weig
         load.sample.empty() ? std::vector{blank_batch(load.largest_tokens, load.micro_batch_size)} : load.sample;
     plan.rates = measure(
         *stream, work_of_step(run, weights, plan.choice.plan, measured_batch(run, weights, plan.choice.plan, load)));
-    plan.step_seconds = seconds_of_step(*plan.rates, run, weights, plan.choice.plan, sample, load.micro_batches);
+    plan.step_seconds =
+        seconds_of_step(*plan.rates, run, weights, plan.choice.plan, sample, load.micro_batches) +
+        host_seconds_of_step(run, weights, plan.choice.plan, sample) / double(sample.size()) * load.micro_batches;
     const Work work = work_of_step(run, weights, plan.choice.plan, sample);
     for (const Work::Call& call : work.calls())
       plan.step_flops += call.flops / double(sample.size()) * load.micro_batches;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/core/work.h"
+#include "kernels/host/clock.h"
 #include "kernels/host/text.h"
 #include "trainer/evaluation/evaluate.h"
 #include "trainer/generation/generate.h"
@@ -89,6 +90,19 @@ Work work_of_step(const RunShape& run, const Weights& weights, const Plan& plan,
   meta.stream().count_into(&work);
   meta.loop().step();
   return work;
+}
+
+double host_seconds_of_step(const RunShape& run, const Weights& weights, const Plan& plan,
+                            const std::vector<data::Batch>& micro_batches) {
+  MetaRun meta(run, weights, plan, micro_batches);
+  std::vector<double> times;
+  for (int i = 0; i < 5; ++i) {
+    const Stopwatch watch;
+    meta.loop().step();
+    times.push_back(watch.seconds());
+  }
+  std::ranges::sort(times);
+  return times[times.size() / 2];
 }
 
 Choice choose_plan(const RunShape& run, const Weights& weights, std::optional<Recompute> wanted, uint64_t budget) {

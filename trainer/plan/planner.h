@@ -46,4 +46,9 @@ data::Batch blank_batch(int64_t tokens, int64_t documents = 1);
 // alone.
 Work work_of_step(const RunShape&, const Weights&, const Plan& plan, const std::vector<data::Batch>& micro_batches);
 
+// What such a step takes beside its kernels: the tape, memory handed out, calls on their way. Median of a few steps on
+// the meta device.
+double host_seconds_of_step(const RunShape&, const Weights&, const Plan& plan,
+                            const std::vector<data::Batch>& micro_batches);
+
 }  // namespace hone::trainer

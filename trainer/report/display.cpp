@@ -30,11 +30,11 @@ struct Field {
   const char* colour = kNoColour;
 };
 
-// Fields side by side, three blanks between, in at most `width` columns.
-std::string line_of(std::vector<Field> fields, const DisplayStyle& style) {
+// Fields side by side, `gap` blanks between, in at most `width` columns.
+std::string line_of(std::vector<Field> fields, const DisplayStyle& style, int gap = 3) {
   std::erase_if(fields, [](const Field& field) { return field.text.empty(); });
   const auto width = [&] {
-    int sum = 3 * std::max(0, int(fields.size()) - 1);
+    int sum = gap * std::max(0, int(fields.size()) - 1);
     for (const Field& field : fields) sum += cells(field.text);
     return sum;
   };
@@ -42,7 +42,7 @@ std::string line_of(std::vector<Field> fields, const DisplayStyle& style) {
   if (width() > style.width) return fitted(fields.front().text, style.width);
   std::string line;
   for (const Field& field : fields) {
-    if (!line.empty()) line += "   ";
+    if (!line.empty()) line += std::string(size_t(gap), ' ');
     const bool coloured = style.colour && *field.colour;
     line += coloured ? field.colour + field.text + "\x1b[0m" : field.text;
   }
@@ -185,13 +185,16 @@ std::vector<std::string> live_display(const DisplayState& state, const DisplaySt
   return {step_line(state, style), loss_line(state, style), cost_line(state, style)};
 }
 
-std::string plain_line(const DisplayState& state) {
-  std::string line = joined("step ", state.step, "/", state.total, "  loss ", loss_text(state.loss), "  grad ",
-                            formatted("%.3g", state.gradient_norm), "  lr ", rate_text(state.learning_rate), "  ",
-                            with_commas(int64_t(state.tokens_per_second)), " tok/s  ", bytes_text(state.memory));
-  if (state.data_wait > 0.001) line += "  data wait " + percent_text(state.data_wait);
-  if (state.left) line += "  " + left_text(state);
-  return line;
+std::string plain_line(const DisplayState& state, int width) {
+  return line_of({{joined("step ", state.step, "/", state.total), 9},
+                  {"loss " + loss_text(state.loss), 8},
+                  {"grad " + formatted("%.3g", state.gradient_norm), 3},
+                  {"lr " + rate_text(state.learning_rate), 2},
+                  {with_commas(int64_t(state.tokens_per_second)) + " tok/s", 6},
+                  {bytes_text(state.memory), 5},
+                  {state.data_wait > 0.001 ? "data wait " + percent_text(state.data_wait) : "", 4},
+                  {left_text(state), 7}},
+                 {.width = width}, 2);
 }
 
 }  // namespace hone::trainer

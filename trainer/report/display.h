@@ -36,8 +36,8 @@ struct DisplayState {
 };
 
 std::vector<std::string> live_display(const DisplayState&, const DisplayStyle&);
-// The same on one line, without control characters, for a file or a pipe.
-std::string plain_line(const DisplayState&);
+// The same on one line, without control characters, for a file, a pipe, or a terminal that draws no line again.
+std::string plain_line(const DisplayState&, int width = 120);
 
 // ▁▂▃▄▅▆▇█ from the lowest to the highest, means of equal shares where there are more values than columns.
 std::string sparkline(const std::vector<double>& values, int columns);

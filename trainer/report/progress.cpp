@@ -71,7 +71,7 @@ void Progress::step(const StepRecord& record) {
   if (screen_.terminal) {
     erase_block(text), draw(text);
   } else {
-    text = plain_line(state_) + "\n";
+    text = plain_line(state_, screen_.width()) + "\n";
   }
   put(text);
 }

@@ -19,7 +19,6 @@
 namespace hone::trainer {
 
 namespace {
-constexpr int kColumns = 120;  // of the plan's lines, where no terminal says
 // After this many checkpoints in a row that could not be written, the run ends.
 constexpr int kMostFailedSaves = 3;
 
@@ -116,8 +115,7 @@ class Run {
     plan_json_ = planned.json().dump(2) + "\n";
     plan_ = planned.choice.plan;
     const Screen& screen = command_.screen;
-    std::string text = planned.text(
-        {.width = screen.terminal ? screen.width() : kColumns, .utf8 = screen.utf8, .colour = screen.colour});
+    std::string text = planned.text({.width = screen.width(), .utf8 = screen.utf8, .colour = screen.colour});
     text.pop_back();
     say(text);
     require(planned.fits(), ExitCode::memory, "the run needs ", bytes_text(planned.choice.usage.peak), ", ",

@@ -239,7 +239,7 @@ TEST(Progress, ANarrowedWindowLeavesNoRemainsOfTheBlock) {
 
 TEST(Progress, InAFileLinesWithoutControlCharactersAndNotTooMany) {
   std::ostringstream out;
-  Progress progress(out, {.utf8 = false});
+  Progress progress(out, {.utf8 = false, .width = [] { return 120; }});
   progress.expect({.steps = 100});
   for (int step = 1; step <= 100; ++step) progress.step(a_step(step, 2, 0.01));
   progress.say("a → b");
@@ -250,6 +250,15 @@ TEST(Progress, InAFileLinesWithoutControlCharactersAndNotTooMany) {
   EXPECT_NE(out.str().find("\nstep 100/100  loss 2.000  grad 0.5  lr 1e-3  100,000 tok/s  512.0 MiB\na -> b\n"),
             std::string::npos)
       << out.str();
+}
+
+TEST(Progress, OnADumbTerminalALineIsNoWiderThanIt) {
+  std::ostringstream out;
+  Progress progress(out, {.width = [] { return 60; }});
+  progress.expect({.steps = 100});
+  progress.step(a_step(1, 2, 0.01));
+  EXPECT_EQ(out.str().find("step 1/100  loss 2.000  100,000 tok/s  "), 0u) << out.str();
+  EXPECT_LE(cells(out.str().substr(0, out.str().find('\n'))), 60) << out.str();
 }
 
 TEST(Progress, QuietTellsOnlyWhatMustBeHeard) {

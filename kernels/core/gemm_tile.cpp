@@ -47,28 +47,14 @@ void widened_tile(const TileProduct<bfloat16, C>& p) {
 }  // namespace
 
 void gemm_tile(const TileProduct<float>& p) {
-  if (!onednn_tile(p)) blas_tile(p);
+  if (!vector_tile(p)) blas_tile(p);
 }
 void gemm_tile(const TileProduct<double>& p) { blas_tile(p); }
 void gemm_tile(const TileProduct<bfloat16>& p) {
-  // A long inner dimension is faster piece by piece, which takes sums that stay in float32 between the pieces.
-  constexpr int64_t kLong = 8192, kPiece = 2048;
-  if (p.k < kLong || p.beta != 0 || !onednn_has_bfloat16()) {
-    if (!onednn_tile(p)) widened_tile(p);
-    return;
-  }
-  thread_local std::vector<float> sums;
-  sums.resize(size_t(p.m * p.n));
-  for (int64_t k = 0; k < p.k; k += kPiece)
-    gemm_tile(TileProduct<bfloat16, float>{p.m, p.n, std::min(kPiece, p.k - k), p.transpose_a, p.transpose_b, p.alpha,
-                                           k == 0 ? 0.0f : 1.0f, p.transpose_a ? p.a + k * p.stride_a : p.a + k,
-                                           p.stride_a, p.transpose_b ? p.b + k : p.b + k * p.stride_b, p.stride_b,
-                                           sums.data(), p.n});
-  for (int64_t i = 0; i < p.m; ++i)
-    for (int64_t j = 0; j < p.n; ++j) p.c[i * p.stride_c + j] = bfloat16(sums[size_t(i * p.n + j)]);
+  if (!vector_tile(p)) widened_tile(p);
 }
 void gemm_tile(const TileProduct<bfloat16, float>& p) {
-  if (!onednn_tile(p)) widened_tile(p);
+  if (!vector_tile(p)) widened_tile(p);
 }
 
 }  // namespace hone::kernels::cpu

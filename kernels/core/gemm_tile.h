@@ -1,6 +1,6 @@
 // One single-threaded product of row-major matrices in host memory: c = alpha * op(a) op(b) + beta * c, summed in
-// float32 or wider and rounded once to c's type. Where oneDNN is built in and fast on this processor it does the work;
-// else the BLAS that CMake chose, bfloat16 widened on the way. gemm_cpu.cpp shares tiles among threads.
+// float32 or wider and rounded once to c's type. Where the processor has AVX-512 our own loops do the work; else
+// the BLAS that CMake chose, bfloat16 widened on the way. gemm_cpu.cpp shares tiles among threads.
 #pragma once
 #include <cstdint>
 
@@ -29,11 +29,10 @@ void gemm_tile(const TileProduct<bfloat16, float>&);
 void blas_tile(const TileProduct<float>&);
 void blas_tile(const TileProduct<double>&);
 
-// oneDNN: gemm_tile_onednn.cpp, or gemm_tile_no_onednn.cpp, which declines. False: not done, because this processor has
-// no instructions that would make it the faster one.
-bool onednn_tile(const TileProduct<float>&);
-bool onednn_tile(const TileProduct<bfloat16>&);
-bool onednn_tile(const TileProduct<bfloat16, float>&);
-bool onednn_has_bfloat16();  // does bfloat16 run faster than float32?
+// gemm_tile_avx512.cpp. False: not done, because this processor does not have the instructions.
+bool vector_tile(const TileProduct<float>&);
+bool vector_tile(const TileProduct<bfloat16>&);
+bool vector_tile(const TileProduct<bfloat16, float>&);
+bool vectors_have_bfloat16();  // does bfloat16 run faster than float32?
 
 }  // namespace hone::kernels::cpu

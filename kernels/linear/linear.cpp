@@ -18,12 +18,12 @@ int64_t linear_inputs(const LinearWeight& weight) {
   return plain ? plain->width() : std::get<QuantizedTensor>(weight).width();
 }
 
-namespace {
-bool stored_as(const LinearWeight& weight, DType dtype) {
+bool linear_stored_as(const LinearWeight& weight, DType dtype) {
   const Tensor* const plain = std::get_if<Tensor>(&weight);
   return plain && plain->dtype() == dtype;
 }
 
+namespace {
 // Rows from first_row and columns from first_column of the weight, into all of `part`.
 void take(Stream& stream, Tensor& part, const LinearWeight& weight, int64_t first_row, int64_t first_column) {
   if (const Tensor* const plain = std::get_if<Tensor>(&weight)) {
@@ -41,13 +41,21 @@ int64_t tile_of(int64_t count, int64_t length) {
 }
 }  // namespace
 
+Tensor linear_rows(Stream& stream, const LinearWeight& weight, int64_t begin, int64_t end, DType dtype,
+                   Tensor& scratch) {
+  if (linear_stored_as(weight, dtype)) return std::get<Tensor>(weight).row_range(begin, end);
+  Tensor rows = scratch.row_range(0, end - begin);
+  take(stream, rows, weight, begin, 0);
+  return rows;
+}
+
 void linear(Stream& stream, Tensor& y, const Tensor& x, const LinearWeight& weight, double beta, double alpha) {
   const Check check("linear", stream);
   check("x", x, {x.rows(), linear_inputs(weight)}, x.dtype());
   check.that(y.dtype() == x.dtype() || y.dtype() == wide_of(x.dtype()), "y must be ", x.dtype(), " or ",
              wide_of(x.dtype()), ", got ", y.dtype());
   check("y", y, {x.rows(), linear_outputs(weight)}, y.dtype());
-  if (stored_as(weight, x.dtype()))
+  if (linear_stored_as(weight, x.dtype()))
     return gemm(stream, y, x, Transpose::no, std::get<Tensor>(weight), Transpose::yes, alpha, beta);
   const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(out, in);
   Tensor scratch(stream, {tile, in}, x.dtype());
@@ -64,7 +72,7 @@ void linear_input_gradient(Stream& stream, Tensor& dx, const Tensor& dy, const L
   const Check check("linear_input_gradient", stream);
   check("dx", dx, {dy.rows(), linear_inputs(weight)}, dy.dtype());
   check("dy", dy, {dy.rows(), linear_outputs(weight)}, dx.dtype());
-  if (stored_as(weight, dy.dtype()))
+  if (linear_stored_as(weight, dy.dtype()))
     return gemm(stream, dx, dy, Transpose::no, std::get<Tensor>(weight), Transpose::no, alpha, beta);
   // By columns, so that each sum over the outputs is taken whole and rounded once.
   const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(in, out);

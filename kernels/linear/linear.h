@@ -16,6 +16,11 @@ int64_t linear_inputs(const LinearWeight&);
 // Elements of a weight of another type that exist converted at a time: whole rows or whole columns of it, at least 64.
 inline constexpr int64_t kLinearTile = int64_t(1) << 21;
 
+// Rows [begin, end) of the weight in `dtype`: where they lie, or converted into the first rows of `scratch`, which is
+// used only where they are not stored so. begin is a multiple of 64.
+Tensor linear_rows(Stream&, const LinearWeight& weight, int64_t begin, int64_t end, DType dtype, Tensor& scratch);
+bool linear_stored_as(const LinearWeight&, DType);
+
 // y = alpha * x weightᵀ + beta * y. Overwrites y where beta is 0.
 void linear(Stream&, Tensor& y, const Tensor& x, const LinearWeight& weight, double beta = 0, double alpha = 1);
 // dx = alpha * dy weight + beta * dx.

@@ -1,23 +1,35 @@
 #include "kernels/linear_cross_entropy/linear_cross_entropy.h"
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "kernels/core/dispatch.h"
 #include "kernels/core/gemm.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/linear_cross_entropy/running_softmax.h"
 
 namespace hone::kernels {
 
 namespace cpu {
 void gather_rows(Stream&, Tensor& y, const Tensor& x, const Tensor& rows);
 void scatter_rows(Stream&, Tensor& y, const Tensor& x, const Tensor& rows);
-void softmax_loss(Stream&, Tensor& losses, Tensor& log_sum_exp, Tensor* dlogits, Tensor& logits, const Tensor& labels);
-void softmax_gradient(Stream&, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp, const Tensor& labels);
+void softmax_block(Stream&, RunningSoftmax& running, Tensor* weights, Tensor* sums, Tensor& logits,
+                   const Tensor& labels, int64_t first);
+void copy_labelled(Stream&, Tensor& y, const Tensor& rows, const Tensor& block, const Tensor& labels, int64_t first);
+void softmax_loss(Stream&, RunningSoftmax& running);
+void softmax_hidden_gradient(Stream&, Tensor& dh, const Tensor& rows, const Tensor& sums,
+                             const RunningSoftmax& running);
+void softmax_gradient(Stream&, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp, const Tensor& labels,
+                      int64_t first);
 void sum_in_order(Stream&, Tensor& total, const Tensor& values);
 }  // namespace cpu
 namespace cuda {
 decltype(cpu::gather_rows) gather_rows;
 decltype(cpu::scatter_rows) scatter_rows;
+decltype(cpu::softmax_block) softmax_block;
+decltype(cpu::copy_labelled) copy_labelled;
 decltype(cpu::softmax_loss) softmax_loss;
+decltype(cpu::softmax_hidden_gradient) softmax_hidden_gradient;
 decltype(cpu::softmax_gradient) softmax_gradient;
 decltype(cpu::sum_in_order) sum_in_order;
 }  // namespace cuda
@@ -33,37 +45,75 @@ void check_arguments(const Check& check, const Tensor& log_sum_exp, const Tensor
   check("dh", dh, h.shape(), h.dtype());
 }
 
-// What exists of a chunk of labelled rows; dlogits shares the memory of logits where the types are the same.
+// Some labelled positions: their rows of h, and of its gradient so far.
 struct Chunk {
-  Tensor hidden, logits, dlogits;
+  int64_t begin, count;
+  Tensor hidden, sums;
   Tensor rows, labels;
 };
+// Some tokens, from `first` on: their rows of the weight, in h's type, and their logits for a chunk. What becomes of
+// the logits goes to `weights`, in h's type again; the same memory where the types are the same.
+struct Block {
+  int64_t first;
+  Tensor vectors, logits, weights;
+};
 
-// Walks the labelled rows in chunks. Scratch is of at most `chunk` rows, sized by the batch's capacity and not by its
-// labels, so that plans do not depend on data.
-template <class F>
-void for_each_chunk(Stream& stream, const Tensor& h, const LinearWeight& weight, const Targets& targets, int64_t chunk,
-                    bool gradients, F&& body) {
-  chunk = std::min(chunk, h.rows());
-  Tensor hidden_scratch(stream, {chunk, h.width()}, h.dtype());
-  Tensor logits_scratch(stream, {chunk, linear_outputs(weight)}, wide_of(h.dtype())), dlogits_scratch = logits_scratch;
-  if (gradients && h.dtype() != wide_of(h.dtype()))
-    dlogits_scratch = Tensor(stream, logits_scratch.shape(), h.dtype());
-  for (int64_t begin = 0; begin < targets.count; begin += chunk) {
-    const int64_t n = std::min(chunk, targets.count - begin);
-    Chunk part{hidden_scratch.row_range(0, n), logits_scratch.row_range(0, n), dlogits_scratch.row_range(0, n),
-               targets.rows.flat_range(begin, {n}), targets.labels.flat_range(begin, {n})};
-    run_on<&cpu::gather_rows, &cuda::gather_rows>(stream, part.hidden, h, part.rows);
-    linear(stream, part.logits, part.hidden, weight);
-    body(begin, n, part);
+// Rows that are a power of two apart would share their places in a processor's cache.
+constexpr int64_t kApart = 16;
+
+// Goes over the labelled positions in chunks, and for each over the vocabulary in blocks. Scratch is sized by the
+// batch's capacity and not by its labels, so that plans do not depend on data.
+class Walk {
+ public:
+  Walk(Stream& stream, const Tensor& h, const LinearWeight& weight, const Targets& targets, int64_t chunk,
+       bool gradients)
+      : stream_(stream), h_(h), weight_(weight), targets_(targets), chunk_(std::min(chunk, h.rows())) {
+    const DType type = h.dtype(), wide = wide_of(type);
+    const int64_t block = std::min(kVocabularyBlock, linear_outputs(weight));
+    hidden_ = Tensor(stream, {chunk_, h.width()}, type);
+    logits_ = weights_ = Tensor(stream, {chunk_, block + kApart}, wide);
+    if (gradients && type != wide) weights_ = Tensor(stream, logits_.shape(), type);
+    if (gradients) sums_ = Tensor(stream, hidden_.shape(), wide);
+    if (!linear_stored_as(weight, type)) vectors_ = Tensor(stream, {block, h.width()}, type);
   }
-}
 
-// Sends the gradient of the logits to the rows they came from; `part.hidden` is overwritten.
-void hidden_gradient(Stream& stream, Tensor& dh, Chunk& part, const LinearWeight& weight) {
-  linear_input_gradient(stream, part.hidden, part.dlogits, weight);
-  run_on<&cpu::scatter_rows, &cuda::scatter_rows>(stream, dh, part.hidden, part.rows);
-}
+  template <class F>
+  void for_each_chunk(F&& body) {
+    for (int64_t begin = 0; begin < targets_.count; begin += chunk_) {
+      const int64_t n = std::min(chunk_, targets_.count - begin);
+      Chunk chunk{begin,
+                  n,
+                  hidden_.row_range(0, n),
+                  sums_ ? sums_.row_range(0, n) : Tensor(),
+                  targets_.rows.flat_range(begin, {n}),
+                  targets_.labels.flat_range(begin, {n})};
+      run_on<&cpu::gather_rows, &cuda::gather_rows>(stream_, chunk.hidden, h_, chunk.rows);
+      body(chunk);
+    }
+  }
+  template <class F>
+  void for_each_block(const Chunk& chunk, F&& body) {
+    for (int64_t first = 0; first < linear_outputs(weight_); first += kVocabularyBlock) {
+      const int64_t n = std::min(kVocabularyBlock, linear_outputs(weight_) - first);
+      Block block{first, linear_rows(stream_, weight_, first, first + n, h_.dtype(), vectors_),
+                  logits_.row_range(0, chunk.count).columns(0, n), weights_.row_range(0, chunk.count).columns(0, n)};
+      gemm(stream_, block.logits, chunk.hidden, Transpose::no, block.vectors, Transpose::yes);
+      body(block);
+    }
+  }
+  // sums += weights vectors
+  void add_up(Chunk& chunk, const Block& block) {
+    gemm(stream_, chunk.sums, block.weights, Transpose::no, block.vectors, Transpose::no, 1, block.first > 0 ? 1 : 0);
+  }
+
+ private:
+  Stream& stream_;
+  const Tensor& h_;
+  const LinearWeight& weight_;
+  const Targets& targets_;
+  int64_t chunk_;
+  Tensor hidden_, logits_, weights_, sums_, vectors_;
+};
 }  // namespace
 
 void linear_cross_entropy(Stream& stream, Tensor& losses, Tensor& log_sum_exp, Tensor* dh, const Tensor& h,
@@ -72,11 +122,23 @@ void linear_cross_entropy(Stream& stream, Tensor& losses, Tensor& log_sum_exp, T
   check_arguments(check, log_sum_exp, dh, h, weight, targets);
   check("losses", losses, {targets.count}, wide_of(h.dtype()));
   if (dh) fill(stream, *dh, 0);
-  for_each_chunk(stream, h, weight, targets, chunk, dh != nullptr, [&](int64_t begin, int64_t n, Chunk& part) {
-    Tensor loss = losses.flat_range(begin, {n}), lse = log_sum_exp.flat_range(begin, {n});
-    run_on<&cpu::softmax_loss, &cuda::softmax_loss>(stream, loss, lse, dh ? &part.dlogits : nullptr, part.logits,
-                                                    part.labels);
-    if (dh) hidden_gradient(stream, *dh, part, weight);
+  Walk walk(stream, h, weight, targets, chunk, dh != nullptr);
+  walk.for_each_chunk([&](Chunk& part) {
+    // best and of_label wait where the results will be.
+    RunningSoftmax running{log_sum_exp.flat_range(part.begin, {part.count}),
+                           losses.flat_range(part.begin, {part.count}), Tensor(stream, {part.count}, DType::float64)};
+    walk.for_each_block(part, [&](Block& block) {
+      run_on<&cpu::softmax_block, &cuda::softmax_block>(stream, running, dh ? &block.weights : nullptr,
+                                                        dh && block.first > 0 ? &part.sums : nullptr, block.logits,
+                                                        part.labels, block.first);
+      if (!dh) return;
+      walk.add_up(part, block);
+      run_on<&cpu::copy_labelled, &cuda::copy_labelled>(stream, *dh, part.rows, block.vectors, part.labels,
+                                                        block.first);
+    });
+    if (dh)
+      run_on<&cpu::softmax_hidden_gradient, &cuda::softmax_hidden_gradient>(stream, *dh, part.rows, part.sums, running);
+    run_on<&cpu::softmax_loss, &cuda::softmax_loss>(stream, running);
   });
 }
 
@@ -88,12 +150,20 @@ void linear_cross_entropy_backward(Stream& stream, Tensor* dh, Tensor* dweight, 
   check("dloss", dloss, {1}, wide_of(h.dtype()));
   check("dweight", dweight, {linear_outputs(weight), h.width()}, wide_of(h.dtype()));
   if (dh) fill(stream, *dh, 0);
-  for_each_chunk(stream, h, weight, targets, chunk, true, [&](int64_t begin, int64_t n, Chunk& part) {
-    const Tensor lse = log_sum_exp.flat_range(begin, {n});
-    run_on<&cpu::softmax_gradient, &cuda::softmax_gradient>(stream, part.dlogits, part.logits, lse, part.labels);
-    scale(stream, part.dlogits, dloss);
-    if (dweight) linear_weight_gradient(stream, *dweight, part.dlogits, part.hidden);
-    if (dh) hidden_gradient(stream, *dh, part, weight);
+  Walk walk(stream, h, weight, targets, chunk, true);
+  walk.for_each_chunk([&](Chunk& part) {
+    const Tensor lse = log_sum_exp.flat_range(part.begin, {part.count});
+    walk.for_each_block(part, [&](Block& block) {
+      run_on<&cpu::softmax_gradient, &cuda::softmax_gradient>(stream, block.weights, block.logits, lse, part.labels,
+                                                              block.first);
+      scale(stream, block.weights, dloss);
+      if (dweight) {
+        Tensor rows = dweight->row_range(block.first, block.first + block.vectors.rows());
+        linear_weight_gradient(stream, rows, block.weights, part.hidden);
+      }
+      if (dh) walk.add_up(part, block);
+    });
+    if (dh) run_on<&cpu::scatter_rows, &cuda::scatter_rows>(stream, *dh, part.sums, part.rows);
   });
 }
 

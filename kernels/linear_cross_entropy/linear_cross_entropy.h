@@ -1,6 +1,8 @@
 // losses[i] = -log softmax(h[rows[i]] weightᵀ)[labels[i]] without ever holding the logits (Liger Kernel, Hsu et al.
-// 2024): `chunk` labelled positions have logits at a time. h (T, width); weight (vocabulary, width) as
-// linear takes it; logits, losses and log_sum_exp (count) in what h's type is computed in.
+// 2024): `chunk` labelled positions have logits of kVocabularyBlock tokens at a time. Like attention over the
+// vocabulary: a running maximum (Milakov and Gimelshein 2018) lets the gradient be added up in the same walk, so each
+// block of the weight is read, and converted where it must be, once. h (T, width); weight (vocabulary, width) as linear
+// takes it; logits, losses and log_sum_exp (count) in what h's type is computed in.
 #pragma once
 #include "kernels/linear/linear.h"
 
@@ -14,6 +16,9 @@ struct Targets {
 }  // namespace hone
 
 namespace hone::kernels {
+
+// Tokens of the vocabulary that have logits at a time: with 512 positions they stay in a processor's shared cache.
+inline constexpr int64_t kVocabularyBlock = 4096;
 
 // Overwrites losses and log_sum_exp and, where not null, dh (T, width) with the gradient of sum(losses): zeros where no
 // label is. With a frozen head that is all the way back needs, so the logits are made once.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/core/lanes.h"
+#include "kernels/linear_cross_entropy/running_softmax.h"
 
 namespace hone::kernels::cpu {
 
@@ -20,81 +21,109 @@ void gather_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows)
 void scatter_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows) {  // each row at most once
   visit_stored(y.dtype(), [&]<class T>() {
     const Rows<T> to = y.as_rows<T>();
-    const Rows<const T> from = x.as_rows<T>();
+    const Rows<const Wide<T>> from = x.as_rows<Wide<T>>();
     stream.parallel(from.count, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) std::copy_n(from[r], to.width, to[rows.data<int32_t>()[r]]);
+      for (int64_t r = begin; r < end; ++r) {
+        T* const out = to[rows.data<int32_t>()[r]];
+        for (int64_t i = 0; i < from.width; ++i) out[i] = T(from[r][i]);
+      }
     });
   });
 }
 
-namespace {
-// to[i] = from[i] * factor, where the two may be the same memory: said apart, because compilers vectorise only what
-// they can tell apart.
-template <class T>
-void scaled(T* to, Wide<T>* from, Wide<T> factor, int64_t n) {
-  if constexpr (std::is_same_v<T, Wide<T>>) {
-    if (to == from) {
-      for (int64_t i = 0; i < n; ++i) to[i] *= factor;
-      return;
-    }
-  }
-  for (int64_t i = 0; i < n; ++i) to[i] = T(from[i] * factor);
-}
-}  // namespace
-
-// A row at a time, which stays in the cache between its passes: the largest, the weights and their sum, the gradient.
-void softmax_loss(Stream& stream, Tensor& losses, Tensor& log_sum_exp, Tensor* dlogits, Tensor& logits,
-                  const Tensor& labels) {
-  visit_stored(dlogits ? dlogits->dtype() : logits.dtype(), [&]<class T>() {
+// A row at a time, which stays in the cache between its passes: the largest, the weights and their sum. weights[i] =
+// e to the (logit - best), where best is the largest so far; what was added up with an earlier one shrinks.
+void softmax_block(Stream& stream, RunningSoftmax& running, Tensor* weights, Tensor* sums, Tensor& logits,
+                   const Tensor& labels, int64_t first) {
+  visit_stored(weights ? weights->dtype() : logits.dtype(), [&]<class T>() {
     using Sum = Wide<T>;
-    const Rows<Sum> rows = logits.as_rows<Sum>();
-    const Rows<T> to = dlogits ? dlogits->as_rows<T>() : Rows<T>{};
-    Sum *const lse = log_sum_exp.data<Sum>(), *const loss = losses.data<Sum>();
-    const int32_t* const label = labels.data<int32_t>();
+    const Rows<Sum> rows = logits.as_rows<Sum>(), so_far = sums ? sums->as_rows<Sum>() : Rows<Sum>{};
+    const Rows<T> to = weights ? weights->as_rows<T>() : Rows<T>{};
+    Sum *const bests = running.best.data<Sum>(), *const of_label = running.of_label.data<Sum>();
+    double* const totals = running.sum.data<double>();
     stream.parallel(rows.count, 4, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         Sum* const z = rows[r];
-        const Sum of_label = z[label[r]], best = largest_of(rows.width, z[0], [&](int64_t i) { return z[i]; });
-        double sum = 0;
-        if (dlogits) {
-          for (int64_t i = 0; i < rows.width; ++i) z[i] = exp_of(z[i] - best);
-          sum = sum_of<double>(rows.width, [&](int64_t i) { return z[i]; });
-        } else {
-          sum = sum_of<double>(rows.width, [&](int64_t i) { return exp_of(z[i] - best); });
-        }
-        lse[r] = best + Sum(std::log(sum));
-        loss[r] = lse[r] - of_label;
-        if (!dlogits) continue;
-        const Sum inverse = Sum(1 / sum), gradient = z[label[r]] * inverse - Sum(1);
-        scaled(to[r], z, inverse, rows.width);
-        to[r][label[r]] = T(gradient);
+        const int64_t label = labels.data<int32_t>()[r] - first;
+        if (label >= 0 && label < rows.width) of_label[r] = z[label];
+        const Sum best = largest_of(rows.width, first == 0 ? z[0] : bests[r], [&](int64_t i) { return z[i]; });
+        const Sum shrink = first == 0 ? Sum(0) : exp_of(bests[r] - best);
+        for (int64_t i = 0; i < rows.width; ++i) z[i] = exp_of(z[i] - best);
+        const double sum = sum_of<double>(rows.width, [&](int64_t i) { return z[i]; });
+        if constexpr (!std::is_same_v<T, Sum>)
+          if (weights)
+            for (int64_t i = 0; i < rows.width; ++i) to[r][i] = T(z[i]);
+        totals[r] = first == 0 ? sum : totals[r] * double(shrink) + sum;
+        bests[r] = best;
+        if (sums)
+          for (int64_t i = 0; i < so_far.width; ++i) so_far[r][i] *= shrink;
+      }
+    });
+  });
+}
+
+// y[rows[i]] = block[labels[i] - first], where that is one of its rows.
+void copy_labelled(Stream&, Tensor& y, const Tensor& rows, const Tensor& block, const Tensor& labels, int64_t first) {
+  visit_stored(y.dtype(), [&]<class T>() {
+    const Rows<T> to = y.as_rows<T>();
+    const Rows<const T> from = block.as_rows<T>();
+    for (int64_t i = 0; i < labels.elements(); ++i) {
+      const int64_t row = labels.data<int32_t>()[i] - first;
+      if (row >= 0 && row < from.count) std::copy_n(from[row], from.width, to[rows.data<int32_t>()[i]]);
+    }
+  });
+}
+
+// best becomes log_sum_exp, of_label the loss.
+void softmax_loss(Stream&, RunningSoftmax& running) {
+  visit_float(running.best.dtype(), [&]<class T>() {
+    T *const best = running.best.data<T>(), *const of_label = running.of_label.data<T>();
+    for (int64_t i = 0; i < running.best.elements(); ++i) {
+      best[i] += T(std::log(running.sum.data<double>()[i]));
+      of_label[i] = best[i] - of_label[i];
+    }
+  });
+}
+
+// dh[rows[i]] holds the label's vector: it becomes the mean of all vectors by their weights, less that one.
+void softmax_hidden_gradient(Stream& stream, Tensor& dh, const Tensor& rows, const Tensor& sums,
+                             const RunningSoftmax& running) {
+  visit_stored(dh.dtype(), [&]<class T>() {
+    using Sum = Wide<T>;
+    const Rows<T> to = dh.as_rows<T>();
+    const Rows<const Sum> from = sums.as_rows<Sum>();
+    stream.parallel(from.count, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        T* const out = to[rows.data<int32_t>()[r]];
+        const Sum* const sum = from[r];
+        const Sum inverse = Sum(1 / running.sum.data<double>()[r]);
+        for (int64_t i = 0; i < from.width; ++i) out[i] = T(sum[i] * inverse - Sum(out[i]));
       }
     });
   });
 }
 
 void softmax_gradient(Stream& stream, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp,
-                      const Tensor& labels) {
+                      const Tensor& labels, int64_t first) {
   visit_stored(dlogits.dtype(), [&]<class T>() {
     using Sum = Wide<T>;
     const Rows<T> to = dlogits.as_rows<T>();
     const Rows<const Sum> rows = logits.as_rows<Sum>();
     const Sum* const lse = log_sum_exp.data<Sum>();
-    const int32_t* const label = labels.data<int32_t>();
     stream.parallel(rows.count, 4, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         const Sum* const z = rows[r];
         T* const dz = to[r];
-        const Sum log_sum = lse[r], of_label = exp_of(z[label[r]] - log_sum) - Sum(1);
-        if constexpr (std::is_same_v<T, Sum>) {  // in place, said apart as compilers vectorise only what they can tell apart
-          if (dz == z) {
-            for (int64_t i = 0; i < rows.width; ++i) dz[i] = exp_of(dz[i] - log_sum);
-            dz[label[r]] = of_label;
-            continue;
-          }
+        const Sum log_sum = lse[r];
+        const int64_t label = labels.data<int32_t>()[r] - first;
+        const bool inside = label >= 0 && label < rows.width;
+        const T of_label = inside ? T(exp_of(z[label] - log_sum) - Sum(1)) : T();
+        if (static_cast<const void*>(dz) == z) {  // said apart: compilers vectorise only what they can tell apart
+          for (int64_t i = 0; i < rows.width; ++i) dz[i] = T(exp_of(Sum(dz[i]) - log_sum));
+        } else {
+          for (int64_t i = 0; i < rows.width; ++i) dz[i] = T(exp_of(z[i] - log_sum));
         }
-        for (int64_t i = 0; i < rows.width; ++i) dz[i] = T(exp_of(z[i] - log_sum));
-        dz[label[r]] = T(of_label);
+        if (inside) dz[label] = of_label;
       }
     });
   });

@@ -1,8 +1,10 @@
-// Products against sums in double, at sizes on both sides of the tile (256 x 512), with row strides; the bits do not depend on threads.
+// Products against sums in double, at sizes on both sides of tiles (512 x 256), strips (14 rows), panels (32 columns) and
+// parts (256 words of the inner dimension, in bfloat16 512 elements), with row strides; the bits do not depend on threads.
 #include "kernels/core/gemm.h"
 
 #include <gtest/gtest.h>
 
+#include "kernels/core/gemm_tile.h"
 #include "tests/support/framed.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/tolerances.h"
@@ -31,7 +33,7 @@ std::vector<double> expected(const Tensor& a, Transpose a_op, const Tensor& b, T
 
 TEST(Gemm, EqualsSumsInDouble) {
   Stream stream = Stream::cpu(2);
-  for (const Size s : {Size{1, 1, 1}, {31, 33, 32}, {257, 513, 40}, {3, 1025, 65}, {520, 7, 129}})
+  for (const Size s : {Size{1, 1, 1}, {31, 33, 32}, {257, 513, 40}, {3, 1025, 65}, {520, 7, 129}, {14, 32, 256}, {15, 17, 257}, {29, 48, 512}, {2, 2051, 8}})
     for (const Transpose a_op : {Transpose::no, Transpose::yes})
       for (const Transpose b_op : {Transpose::no, Transpose::yes}) {
         const Tensor a = random_tensor(stream, a_op == Transpose::no ? Shape{s.m, s.k} : Shape{s.k, s.m}, 1, DType::float32);
@@ -48,7 +50,7 @@ TEST(Gemm, EqualsSumsInDouble) {
 
 // bfloat16 operands, with the result in bfloat16 and in float32: sums in float32, one rounding at the end.
 TEST(Gemm, Bfloat16EqualsSumsInDouble) {
-  for (const Size s : {Size{1, 1, 1}, {31, 33, 32}, {257, 513, 40}, {3, 1025, 65}, {64, 16, 1100}, {520, 7, 129}, {3, 5, 8191}, {4, 33, 8200}})
+  for (const Size s : {Size{1, 1, 1}, {31, 33, 32}, {257, 513, 40}, {3, 1025, 65}, {64, 16, 1100}, {520, 7, 129}, {3, 5, 8191}, {4, 33, 8200}, {14, 16, 512}, {15, 31, 513}, {30, 40, 1024}, {16, 15, 1026}})
     for (const Transpose a_op : {Transpose::no, Transpose::yes})
       for (const Transpose b_op : {Transpose::no, Transpose::yes})
         for (const DType result : {DType::bfloat16, DType::float32})
@@ -66,6 +68,19 @@ TEST(Gemm, Bfloat16EqualsSumsInDouble) {
             EXPECT_TRUE(c.intact());
             return c.values();
           });
+}
+
+// A tile may be larger than what is packed of it at a time.
+TEST(Gemm, OneTileOfAnySize) {
+  const Size s{30, 1100, 700};
+  Stream stream = Stream::cpu();
+  for (const Transpose b_op : {Transpose::no, Transpose::yes}) {
+    const bool flip = b_op == Transpose::yes;
+    const Tensor a = random_tensor(stream, {s.m, s.k}, 1, DType::float32), b = random_tensor(stream, flip ? Shape{s.n, s.k} : Shape{s.k, s.n}, 2, DType::float32);
+    Tensor c = Tensor::from(stream, {s.m, s.n}, std::vector<float>(s.m * s.n, 1.0f));
+    kernels::cpu::gemm_tile(kernels::cpu::TileProduct<float>{s.m, s.n, s.k, false, flip, 0.5f, 2.0f, a.data<float>(), s.k, b.data<float>(), flip ? s.k : s.n, c.data<float>(), s.n});
+    EXPECT_LT(relative_error(c.to_host<float>(), expected(a, Transpose::no, b, b_op, s)), kFloat32);
+  }
 }
 
 TEST(Gemm, BitsDoNotDependOnThreads) {

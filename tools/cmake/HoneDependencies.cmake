@@ -40,36 +40,6 @@ else()
   set(HONE_BLAS_TEXT "Eigen (HONE_BLAS=OFF)")
 endif()
 
-# oneDNN on top, for x86-64: faster than OpenBLAS with AVX-512, and twice that in bfloat16. On 64-bit Arm the
-# distributions build it without the library that would make it fast, so OpenBLAS stays.
-set(HONE_ONEDNN_FOUND OFF)
-set(HONE_ONEDNN_TEXT "off")
-if(HONE_ONEDNN STREQUAL "ON" OR (HONE_ONEDNN STREQUAL "AUTO" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64"))
-  find_path(HONE_ONEDNN_INCLUDE oneapi/dnnl/dnnl.hpp)  # its own CMake package asks for OpenCL, which is not needed
-  find_library(HONE_ONEDNN_LIBRARY dnnl)
-  if(HONE_ONEDNN_INCLUDE AND HONE_ONEDNN_LIBRARY)
-    file(STRINGS ${HONE_ONEDNN_INCLUDE}/oneapi/dnnl/dnnl_config.h HONE_ONEDNN_THREADS REGEX "define DNNL_CPU_THREADING_RUNTIME")
-  endif()
-  if(HONE_ONEDNN_THREADS MATCHES "_(OMP|SEQ)$")
-    set(HONE_ONEDNN_FOUND ON)
-    set(HONE_ONEDNN_TEXT "${HONE_ONEDNN_LIBRARY}")
-  elseif(HONE_ONEDNN STREQUAL "ON")
-    message(FATAL_ERROR "oneDNN (with OpenMP or without threads) was not found. Install libdnnl-dev, or configure with -DHONE_ONEDNN=OFF.")
-  else()
-    set(HONE_ONEDNN_TEXT "not found (libdnnl-dev)")
-  endif()
-endif()
-if(HONE_ONEDNN_FOUND)
-  list(APPEND HONE_GEMM_TILE kernels/core/gemm_tile_onednn.cpp)
-  target_include_directories(hone_math_libraries SYSTEM INTERFACE ${HONE_ONEDNN_INCLUDE})
-  target_link_libraries(hone_math_libraries INTERFACE ${HONE_ONEDNN_LIBRARY})
-  if(HONE_ONEDNN_THREADS MATCHES "_OMP$")
-    target_link_libraries(hone_math_libraries INTERFACE gomp)  # each of our threads tells it to stay alone
-  endif()
-else()
-  list(APPEND HONE_GEMM_TILE kernels/core/gemm_tile_no_onednn.cpp)
-endif()
-
 # hone_text_libraries: regular expressions as Hugging Face tokenizers has them, Unicode normal forms.
 pkg_check_modules(oniguruma IMPORTED_TARGET oniguruma)
 hone_need(oniguruma_FOUND "Oniguruma" "libonig-dev")

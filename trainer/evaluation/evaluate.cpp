@@ -14,7 +14,7 @@ std::vector<double> target_losses(Stream& stream, const Decoder& model, const da
   const Var h = hidden_states(tape, model, batch);
   const DType dtype = wide_of(model.dtype);
   Tensor losses(stream, {batch.targets.count}, dtype), log_sum_exp(stream, {batch.targets.count}, dtype);
-  constexpr int64_t kChunk = 256;
+  constexpr int64_t kChunk = 512;
   kernels::linear_cross_entropy(stream, losses, log_sum_exp, nullptr, h.value(), autograd::operand(model.head),
                                 batch.targets, kChunk);
   if (model.dtype == DType::float64) return losses.to_host<double>();

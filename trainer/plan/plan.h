@@ -8,7 +8,7 @@ namespace hone::trainer {
 
 struct Plan {
   std::vector<autograd::Recompute> recompute;  // one a layer; empty: nothing is recomputed
-  int64_t loss_chunk = 256;                    // labelled positions that have logits at a time
+  int64_t loss_chunk = 512;                    // labelled positions that have logits at a time
 };
 
 }  // namespace hone::trainer

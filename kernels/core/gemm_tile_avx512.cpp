@@ -1,0 +1,305 @@
+// Products for x86-64 processors with AVX-512, in the shape of Goto and van de Geijn 2008: b is packed in panels of 32
+// columns that lie as the innermost loop reads them, then 14 rows of a at a time pass by, their 28 vectors of sums with
+// a panel in registers. Every function is made for these instructions alone, and called only where the processor has
+// them.
+#include "kernels/core/gemm_tile.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#define HONE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#define HONE_AVX512_INLINE HONE_AVX512 __attribute__((always_inline)) inline
+#if defined(__clang__)
+#define HONE_UNROLLED _Pragma("unroll")
+#else
+#define HONE_UNROLLED _Pragma("GCC unroll 16")
+#endif
+
+namespace hone::kernels::cpu {
+
+namespace {
+// What a lane takes of the inner dimension at a time: a float, or two bfloat16, whose products are added together.
+using Word = int32_t;
+template <class T>
+constexpr int64_t kPerWord = int64_t(sizeof(Word) / sizeof(T));
+template <class T>
+constexpr bool kPairs = kPerWord<T> == 2;
+
+constexpr int64_t kVector = 16;          // lanes
+constexpr int64_t kPanel = 2 * kVector;  // columns
+constexpr int kRows = 14;                // with 2 vectors each: 28 of the 32 registers
+constexpr int64_t kDepth = 256;          // most words of the inner dimension at a time
+constexpr int64_t kPacked = 1 << 17;     // most words of b packed at a time: half of a usual second-level cache
+
+HONE_AVX512_INLINE __mmask16 first_of_16(int64_t n) { return __mmask16((1u << std::clamp<int64_t>(n, 0, 16)) - 1); }
+HONE_AVX512_INLINE __mmask32 first_of_32(int64_t n) {
+  return __mmask32((uint64_t(1) << std::clamp<int64_t>(n, 0, 32)) - 1);
+}
+
+HONE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i a, __m512i b, float) {
+  return _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum);
+}
+HONE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i a, __m512i b, bfloat16) {
+  return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+}
+HONE_AVX512_INLINE __m512 load(const float* from, __mmask16 mask) { return _mm512_maskz_loadu_ps(mask, from); }
+HONE_AVX512_INLINE __m512 load(const bfloat16* from, __mmask16 mask) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from)), 16));
+}
+HONE_AVX512_INLINE void store(float* to, __mmask16 mask, __m512 value) { _mm512_mask_storeu_ps(to, mask, value); }
+HONE_AVX512_INLINE void store(bfloat16* to, __mmask16 mask, __m512 value) {
+  _mm256_mask_storeu_epi16(to, mask, (__m256i)_mm512_cvtneps_pbh(value));
+}
+
+// Word w of row r becomes word r of row w.
+HONE_AVX512_INLINE void transpose(__m512i (&rows)[16]) {
+  __m512i t[16];
+  HONE_UNROLLED for (int i = 0; i < 8; ++i) {
+    t[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+  }
+  HONE_UNROLLED for (int i = 0; i < 16; i += 4) {
+    rows[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    rows[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    rows[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    rows[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  HONE_UNROLLED for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_i32x4(rows[i + 8], rows[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_i32x4(rows[i + 8], rows[i + 12], 0xdd);
+  }
+  HONE_UNROLLED for (int i = 0; i < 4; ++i) {
+    rows[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    rows[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    rows[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+    rows[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
+  }
+}
+
+// 16 words from element k of a row of `size` elements on, zeros after its end.
+template <class T>
+HONE_AVX512_INLINE __m512i along(const T* row, int64_t k, int64_t size) {
+  if (k + kVector * kPerWord<T> <= size) return _mm512_loadu_si512(row + k);
+  if constexpr (kPairs<T>) return _mm512_maskz_loadu_epi16(first_of_32(size - k), row + k);
+  return _mm512_maskz_loadu_epi32(first_of_16(size - k), row + k);
+}
+// The words of element k on (k, and k + 1 of a pair) of 16 rows that lie in columns, of which `count` exist.
+template <class T>
+HONE_AVX512_INLINE __m512i across(const T* column, int64_t stride, int64_t k, int64_t size, int64_t count) {
+  const __mmask16 mask = first_of_16(count);
+  const T* const at = column + k * stride;
+  if constexpr (!kPairs<T>) {
+    return k < size ? _mm512_maskz_loadu_epi32(mask, at) : _mm512_setzero_si512();
+  } else {
+    const __m512i zero = _mm512_setzero_si512(),
+                  low = k < size ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at)) : zero,
+                  high = k + 1 < size ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at + stride)) : zero;
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+  }
+}
+
+// Words [0, depth) of the inner dimension of `columns` columns of op(b) as the innermost loop reads them: 32 columns of
+// a word, then of the next; zeros where there is nothing. b points to the first, `size` elements of it are left.
+template <class T>
+HONE_AVX512 void pack_panel(Word* to, const T* b, int64_t stride, bool transposed, int64_t size, int64_t depth,
+                            int64_t columns) {
+  for (int64_t half = 0; half < kPanel; half += kVector) {
+    const int64_t count = columns - half;
+    if (!transposed) {
+      for (int64_t w = 0; w < depth; ++w)
+        _mm512_store_si512(to + w * kPanel + half, across(b + half, stride, w * kPerWord<T>, size, count));
+      continue;
+    }
+    for (int64_t w = 0; w < depth; w += kVector) {
+      __m512i rows[16];
+      HONE_UNROLLED for (int i = 0; i < 16; ++i) rows[i] =
+          i < count ? along(b + (half + i) * stride, w * kPerWord<T>, size) : _mm512_setzero_si512();
+      transpose(rows);
+      HONE_UNROLLED for (int i = 0; i < 16; ++i) _mm512_store_si512(to + (w + i) * kPanel + half, rows[i]);
+    }
+  }
+}
+
+// The same of rows of op(a), each a row of `stride_to` words.
+template <class T>
+HONE_AVX512 void pack_rows(Word* to, int64_t stride_to, const T* a, int64_t stride, bool transposed, int64_t size,
+                           int64_t depth, int64_t count) {
+  if (!transposed) {
+    for (int64_t r = 0; r < count; ++r)
+      for (int64_t w = 0; w < depth; w += kVector)
+        _mm512_storeu_si512(to + r * stride_to + w, along(a + r * stride, w * kPerWord<T>, size));
+    return;
+  }
+  for (int64_t r = 0; r < count; r += kVector)
+    for (int64_t w = 0; w < depth; w += kVector) {
+      __m512i rows[16];
+      HONE_UNROLLED for (int i = 0; i < 16; ++i) rows[i] =
+          across(a + r, stride, (w + i) * kPerWord<T>, size, count - r);
+      transpose(rows);
+      for (int64_t i = 0; i < std::min(kVector, count - r); ++i)
+        _mm512_storeu_si512(to + (r + i) * stride_to + w, rows[i]);
+    }
+}
+
+// Some rows of a and a panel of b.
+template <class C>
+struct Strip {
+  const char* a;
+  int64_t stride_a;  // bytes
+  const Word* b;
+  int64_t depth;
+  float* sums;  // where the inner dimension has more than one part: of those so far
+  int64_t stride_sums;
+  bool first, last;
+  C* c;
+  int64_t stride_c, columns;
+  float alpha, beta;
+};
+
+template <class T, class C, int rows, int vectors>
+HONE_AVX512 void multiply_strip(const Strip<C>& s) {
+  __m512 sums[rows][vectors];
+  HONE_UNROLLED for (int r = 0; r < rows; ++r) HONE_UNROLLED for (int v = 0; v < vectors; ++v) sums[r][v] =
+      s.first ? _mm512_setzero_ps() : _mm512_loadu_ps(s.sums + r * s.stride_sums + v * kVector);
+  const char* a = s.a;
+  for (const Word *b = s.b, *const end = s.b + s.depth * kPanel; b != end; b += kPanel, a += sizeof(Word)) {
+    __m512i columns[vectors];
+    HONE_UNROLLED for (int v = 0; v < vectors; ++v) columns[v] = _mm512_load_si512(b + v * kVector);
+    HONE_UNROLLED for (int r = 0; r < rows; ++r) {
+      Word word;
+      std::memcpy(&word, a + r * s.stride_a, sizeof word);
+      const __m512i row = _mm512_set1_epi32(word);
+      HONE_UNROLLED for (int v = 0; v < vectors; ++v) sums[r][v] = multiply_add(sums[r][v], row, columns[v], T());
+    }
+  }
+  if (!s.last) {
+    HONE_UNROLLED for (int r = 0; r < rows; ++r) HONE_UNROLLED for (int v = 0; v < vectors; ++v)
+        _mm512_storeu_ps(s.sums + r * s.stride_sums + v * kVector, sums[r][v]);
+    return;
+  }
+  const __m512 alpha = _mm512_set1_ps(s.alpha), beta = _mm512_set1_ps(s.beta);
+  HONE_UNROLLED for (int v = 0; v < vectors; ++v) {
+    const __mmask16 mask = first_of_16(s.columns - v * kVector);
+    HONE_UNROLLED for (int r = 0; r < rows; ++r) {
+      C* const c = s.c + r * s.stride_c + v * kVector;
+      const __m512 product = _mm512_mul_ps(alpha, sums[r][v]);
+      store(c, mask, s.beta == 0 ? product : _mm512_fmadd_ps(beta, load(c, mask), product));
+    }
+  }
+}
+
+template <class T, class C>
+void multiply_rows(const Strip<C>& strip, int64_t rows) {
+  using Function = void (*)(const Strip<C>&);
+  static constexpr auto made = []<int... r>(std::integer_sequence<int, r...>) {
+    return std::array<std::array<Function, 2>, kRows>{
+        {{&multiply_strip<T, C, r + 1, 1>, &multiply_strip<T, C, r + 1, 2>}...}};
+  }
+  (std::make_integer_sequence<int, kRows>());
+  made[size_t(rows - 1)][strip.columns > kVector](strip);
+}
+
+// What belongs to a thread, kept from product to product.
+struct Room {
+  struct alignas(64) Line {
+    Word words[kVector];
+  };
+  std::vector<Line> panels = std::vector<Line>(kPacked / kVector);
+  std::vector<Word> rows;
+  std::vector<float> sums;
+};
+Room& room_of_thread() {
+  static thread_local Room room;
+  return room;
+}
+
+template <class T, class C>
+void multiply(const TileProduct<T, C>& p) {
+  Room& room = room_of_thread();
+  Word* const panels = room.panels.front().words;
+  const int64_t words = (p.k + kPerWord<T> - 1) / kPerWord<T>, parts = (words + kDepth - 1) / kDepth,
+                depth = ((words + parts - 1) / parts + kVector - 1) / kVector * kVector;
+  // Rows are read where they lie, but for rows whose places in the cache would be the same, and half a pair at the end.
+  const bool packed =
+      p.transpose_a || p.k % kPerWord<T> != 0 || (p.stride_a * int64_t(sizeof(T)) % 2048 == 0 && p.m > 1);
+  const int64_t stride_packed = depth + kVector, at_once = kPacked / (depth * kPanel) * kPanel,
+                stride_sums = (p.n + kPanel - 1) / kPanel * kPanel + kVector;
+  if (packed) room.rows.resize(size_t(p.m * stride_packed));
+  if (parts > 1) room.sums.resize(size_t(p.m * stride_sums));
+  for (int64_t w = 0; w < words; w += depth) {
+    const int64_t k = w * kPerWord<T>, here = std::min(depth, words - w);
+    if (packed)
+      pack_rows(room.rows.data(), stride_packed, p.transpose_a ? p.a + k * p.stride_a : p.a + k, p.stride_a,
+                p.transpose_a, p.k - k, here, p.m);
+    for (int64_t from = 0; from < p.n; from += at_once) {
+      const int64_t to = std::min(p.n, from + at_once);
+      for (int64_t j = from; j < to; j += kPanel)
+        pack_panel(panels + (j - from) * depth, p.transpose_b ? p.b + j * p.stride_b + k : p.b + k * p.stride_b + j,
+                   p.stride_b, p.transpose_b, p.k - k, here, p.n - j);
+      int64_t strips = (p.m + kRows - 1) / kRows;
+      for (int64_t i = 0, rows; i < p.m; i += rows, --strips) {
+        rows = (p.m - i + strips - 1) / strips;
+        for (int64_t j = from; j < to; j += kPanel)
+          multiply_rows<T>(
+              Strip<C>{.a = packed ? reinterpret_cast<const char*>(room.rows.data() + i * stride_packed)
+                                   : reinterpret_cast<const char*>(p.a + i * p.stride_a + k),
+                       .stride_a = packed ? stride_packed * int64_t(sizeof(Word)) : p.stride_a * int64_t(sizeof(T)),
+                       .b = panels + (j - from) * depth,
+                       .depth = here,
+                       .sums = room.sums.data() + i * stride_sums + j,
+                       .stride_sums = stride_sums,
+                       .first = w == 0,
+                       .last = w + depth >= words,
+                       .c = p.c + i * p.stride_c + j,
+                       .stride_c = p.stride_c,
+                       .columns = std::min(kPanel, p.n - j),
+                       .alpha = p.alpha,
+                       .beta = p.beta},
+              rows);
+      }
+    }
+  }
+}
+
+bool has_avx512() {
+  static const bool has_it =
+      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  return has_it;
+}
+template <class T, class C>
+bool multiplied(bool possible, const TileProduct<T, C>& p) {
+  if (!possible || p.k == 0) return false;
+  multiply(p);
+  return true;
+}
+}  // namespace
+
+bool vectors_have_bfloat16() {
+  static const bool has_it = has_avx512() && __builtin_cpu_supports("avx512bf16");
+  return has_it;
+}
+bool vector_tile(const TileProduct<float>& p) { return multiplied(has_avx512(), p); }
+bool vector_tile(const TileProduct<bfloat16>& p) { return multiplied(vectors_have_bfloat16(), p); }
+bool vector_tile(const TileProduct<bfloat16, float>& p) { return multiplied(vectors_have_bfloat16(), p); }
+
+}  // namespace hone::kernels::cpu
+
+#else
+
+namespace hone::kernels::cpu {
+
+bool vectors_have_bfloat16() { return false; }
+bool vector_tile(const TileProduct<float>&) { return false; }
+bool vector_tile(const TileProduct<bfloat16>&) { return false; }
+bool vector_tile(const TileProduct<bfloat16, float>&) { return false; }
+
+}  // namespace hone::kernels::cpu
+#endif

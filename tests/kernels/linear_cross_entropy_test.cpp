@@ -22,7 +22,8 @@ const std::vector<Case> kCases{{1, 1, 1, {0}},
                                {7, 5, 31, {6, 0, 3}},
                                {33, 16, 32, every(33, 1)},
                                {33, 8, 33, every(33, 2)},
-                               {20, 3, 4099, every(20, 3)}};
+                               {20, 3, 4099, every(20, 3)},
+                               {6, 2, 9000, every(6, 1)}};
 
 Targets targets(Stream& stream, const Case& c) {
   const int64_t count = int64_t(c.rows.size());

@@ -200,30 +200,32 @@ void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element
 // The rule of bitsandbytes' CUDA library: the nearer of the two neighbours in the sorted map, and of two equally near
 // ones the even code, where its search ends. Serial: one scale for 64 weights, once a load, and the mean needs one
 // order.
-void nf4_nest_scales(Stream&, NestedScales& scales, const Tensor& absmax) {
+void nf4_nest_scales(Stream& stream, NestedScales& scales, const Tensor& absmax) {
   const float* const from = absmax.data<float>();
   const int64_t count = absmax.elements();
   double sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += double(from[i]);
   scales.offset = count > 0 ? float(sum / double(count)) : 0.0f;
   const auto map = dynamic_map();
-  for (int64_t begin = 0; begin < count; begin += kNestedBlock) {
-    const int64_t end = std::min(count, begin + kNestedBlock);
-    float largest = 0;
-    for (int64_t i = begin; i < end; ++i) largest = std::max(largest, std::abs(from[i] - scales.offset));
-    scales.nested.data<float>()[begin / kNestedBlock] = largest;
-    const float inverse = 1.0f / largest;
-    for (int64_t i = begin; i < end; ++i) {
-      const float x = (from[i] - scales.offset) * inverse;  // NaN where all are equal: code 0
-      size_t code = size_t(std::lower_bound(map.begin(), map.end(), x) - map.begin());
-      code = std::min<size_t>(code, 255);
-      if (code > 0) {
-        const float middle = (map[code - 1] + map[code]) / 2;
-        if (x < middle || (x == middle && code % 2 == 1)) --code;
+  stream.parallel(count, 64 * kNestedBlock, [&](int64_t first, int64_t last) {
+    for (int64_t begin = first; begin < last; begin += kNestedBlock) {
+      const int64_t end = std::min(last, begin + kNestedBlock);
+      float largest = 0;
+      for (int64_t i = begin; i < end; ++i) largest = std::max(largest, std::abs(from[i] - scales.offset));
+      scales.nested.data<float>()[begin / kNestedBlock] = largest;
+      const float inverse = 1.0f / largest;
+      for (int64_t i = begin; i < end; ++i) {
+        const float x = (from[i] - scales.offset) * inverse;  // NaN where all are equal: code 0
+        size_t code = size_t(std::lower_bound(map.begin(), map.end(), x) - map.begin());
+        code = std::min<size_t>(code, 255);
+        if (code > 0) {
+          const float middle = (map[code - 1] + map[code]) / 2;
+          if (x < middle || (x == middle && code % 2 == 1)) --code;
+        }
+        scales.codes.data<uint8_t>()[i] = uint8_t(code);
       }
-      scales.codes.data<uint8_t>()[i] = uint8_t(code);
     }
-  }
+  });
 }
 
 void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight, int64_t first_row,

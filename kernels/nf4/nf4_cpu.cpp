@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #if defined(__AVX512BW__)
 #include <immintrin.h>
@@ -200,29 +201,40 @@ void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element
 // The rule of bitsandbytes' CUDA library: the nearer of the two neighbours in the sorted map, and of two equally near
 // ones the even code, where its search ends. Serial: one scale for 64 weights, once a load, and the mean needs one
 // order.
+namespace {
+// bounds[c]: from where on a value has at least code c of the map. Half way between two entries, the even code wins.
+std::array<float, 256> code_bounds(std::span<const float, 256> map) {
+  std::array<float, 256> bounds;
+  bounds[0] = -std::numeric_limits<float>::infinity();
+  for (size_t c = 1; c < 256; ++c) {
+    const float middle = (map[c - 1] + map[c]) / 2;
+    bounds[c] = c % 2 == 0 ? middle : std::nextafter(middle, std::numeric_limits<float>::infinity());
+  }
+  return bounds;
+}
+}  // namespace
+
 void nf4_nest_scales(Stream& stream, NestedScales& scales, const Tensor& absmax) {
   const float* const from = absmax.data<float>();
   const int64_t count = absmax.elements();
   double sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += double(from[i]);
-  scales.offset = count > 0 ? float(sum / double(count)) : 0.0f;
-  const auto map = dynamic_map();
+  const float offset = scales.offset = count > 0 ? float(sum / double(count)) : 0.0f;
+  const std::array<float, 256> bounds = code_bounds(dynamic_map());
+  float* const nested = scales.nested.data<float>();
+  uint8_t* const codes = scales.codes.data<uint8_t>();
   stream.parallel(count, 64 * kNestedBlock, [&](int64_t first, int64_t last) {
     for (int64_t begin = first; begin < last; begin += kNestedBlock) {
-      const int64_t end = std::min(last, begin + kNestedBlock);
-      float largest = 0;
-      for (int64_t i = begin; i < end; ++i) largest = std::max(largest, std::abs(from[i] - scales.offset));
-      scales.nested.data<float>()[begin / kNestedBlock] = largest;
+      const int64_t n = std::min(kNestedBlock, last - begin);
+      const float* const block = from + begin;
+      const float largest = largest_of(n, 0.0f, [&](int64_t i) { return std::abs(block[i] - offset); });
       const float inverse = 1.0f / largest;
-      for (int64_t i = begin; i < end; ++i) {
-        const float x = (from[i] - scales.offset) * inverse;  // NaN where all are equal: code 0
-        size_t code = size_t(std::lower_bound(map.begin(), map.end(), x) - map.begin());
-        code = std::min<size_t>(code, 255);
-        if (code > 0) {
-          const float middle = (map[code - 1] + map[code]) / 2;
-          if (x < middle || (x == middle && code % 2 == 1)) --code;
-        }
-        scales.codes.data<uint8_t>()[i] = uint8_t(code);
+      nested[begin / kNestedBlock] = largest;
+      for (int64_t i = 0; i < n; ++i) {
+        const float x = (block[i] - offset) * inverse;  // NaN where all are equal: code 0
+        size_t code = 0;  // the last bound that x reaches, by halves, without a branch to guess
+        for (size_t step = 128; step > 0; step /= 2) code += step * size_t(x >= bounds[code + step]);
+        codes[begin + i] = uint8_t(code);
       }
     }
   });

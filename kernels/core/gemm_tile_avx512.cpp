@@ -106,24 +106,39 @@ HONE_AVX512_INLINE __m512i across(const T* column, int64_t stride, int64_t k, in
   }
 }
 
-// Words [0, depth) of the inner dimension of `columns` columns of op(b) as the innermost loop reads them: 32 columns of
-// a word, then of the next; zeros where there is nothing. b points to the first, `size` elements of it are left.
+// Words [0, depth) of the inner dimension of `columns` columns of op(b), a panel after the other, each as the innermost
+// loop reads it: 32 columns of a word, then of the next; zeros where there is nothing. b points to the first, `size`
+// elements of it are left; panels are `apart` words apart. b mostly comes from far away, along more rows than a
+// processor foresees: what is packed next is fetched meanwhile.
 template <class T>
-HONE_AVX512 void pack_panel(Word* to, const T* b, int64_t stride, bool transposed, int64_t size, int64_t depth,
-                            int64_t columns) {
-  for (int64_t half = 0; half < kPanel; half += kVector) {
-    const int64_t count = columns - half;
-    if (!transposed) {
-      for (int64_t w = 0; w < depth; ++w)
-        _mm512_store_si512(to + w * kPanel + half, across(b + half, stride, w * kPerWord<T>, size, count));
-      continue;
-    }
+HONE_AVX512 void pack_columns(Word* to, int64_t apart, const T* b, int64_t stride, bool transposed, int64_t size,
+                              int64_t depth, int64_t columns) {
+  const int64_t panels = (columns + kPanel - 1) / kPanel * kPanel;
+  if (!transposed) {
+    for (int64_t j = 0; j < panels; j += kPanel)
+      for (int64_t w = 0; w < depth; ++w) {
+        Word* const at = to + j / kPanel * apart + w * kPanel;
+        for (int64_t half = 0; half < kPanel; half += kVector)
+          _mm512_store_si512(at + half, across(b + j + half, stride, w * kPerWord<T>, size, columns - j - half));
+        if (columns - j >= 2 * kPanel)
+          HONE_UNROLLED for (int i = 0; i < kPerWord<T>; ++i)
+              _mm_prefetch(reinterpret_cast<const char*>(b + j + kPanel + (w * kPerWord<T> + i) * stride), _MM_HINT_T0);
+      }
+    return;
+  }
+  for (int64_t j = 0; j < panels; j += kVector) {
+    Word* const half = to + j / kPanel * apart + j % kPanel;
+    const int64_t count = columns - j;
     for (int64_t w = 0; w < depth; w += kVector) {
       __m512i rows[16];
+      const T* const at = b + j * stride;
       HONE_UNROLLED for (int i = 0; i < 16; ++i) rows[i] =
-          i < count ? along(b + (half + i) * stride, w * kPerWord<T>, size) : _mm512_setzero_si512();
+          i < count ? along(at + i * stride, w * kPerWord<T>, size) : _mm512_setzero_si512();
+      if (count >= 2 * kVector)
+        HONE_UNROLLED for (int i = 0; i < 16; ++i)
+            _mm_prefetch(reinterpret_cast<const char*>(at + (kVector + i) * stride + w * kPerWord<T>), _MM_HINT_T0);
       transpose(rows);
-      HONE_UNROLLED for (int i = 0; i < 16; ++i) _mm512_store_si512(to + (w + i) * kPanel + half, rows[i]);
+      HONE_UNROLLED for (int i = 0; i < 16; ++i) _mm512_store_si512(half + (w + i) * kPanel, rows[i]);
     }
   }
 }
@@ -241,9 +256,8 @@ void multiply(const TileProduct<T, C>& p) {
                 p.transpose_a, p.k - k, here, p.m);
     for (int64_t from = 0; from < p.n; from += at_once) {
       const int64_t to = std::min(p.n, from + at_once);
-      for (int64_t j = from; j < to; j += kPanel)
-        pack_panel(panels + (j - from) * depth, p.transpose_b ? p.b + j * p.stride_b + k : p.b + k * p.stride_b + j,
-                   p.stride_b, p.transpose_b, p.k - k, here, p.n - j);
+      pack_columns(panels, depth * kPanel, p.transpose_b ? p.b + from * p.stride_b + k : p.b + k * p.stride_b + from,
+                   p.stride_b, p.transpose_b, p.k - k, here, to - from);
       int64_t strips = (p.m + kRows - 1) / kRows;
       for (int64_t i = 0, rows; i < p.m; i += rows, --strips) {
         rows = (p.m - i + strips - 1) / strips;

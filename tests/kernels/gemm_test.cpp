@@ -83,6 +83,18 @@ TEST(Gemm, OneTileOfAnySize) {
   }
 }
 
+// With an odd inner dimension the second half of a row's last pair is somebody else's.
+TEST(Gemm, NothingBesideARowCounts) {
+  Stream stream = Stream::cpu();
+  Values beside(4 * 4, std::numeric_limits<double>::quiet_NaN());
+  for (size_t r = 0; r < 4; ++r)
+    for (size_t k = 0; k < 3; ++k) beside[r * 4 + k] = 1;
+  const Tensor wide = tensor_of(stream, {4, 4}, beside, DType::bfloat16), a = wide.columns(0, 3);
+  Tensor c(stream, {4, 4}, DType::bfloat16);
+  kernels::gemm(stream, c, a, Transpose::no, a, Transpose::yes);
+  EXPECT_EQ(values_of(c), Values(16, 3.0));
+}
+
 TEST(Gemm, BitsDoNotDependOnThreads) {
   Stream one = Stream::cpu(1), two = Stream::cpu(2);
   for (const Size s : {Size{301, 611, 127}, {77, 1033, 211}, {513, 19, 333}}) {

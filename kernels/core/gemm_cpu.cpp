@@ -15,10 +15,10 @@ int64_t count_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; 
 // what is worth a thread. All by shape alone, so that the bits do not depend on threads.
 TileShape tile_shape(int64_t m, int64_t n, int64_t k) {
   constexpr int64_t kEnough = 8, kLeast = 64, kWorth = int64_t(1) << 17;  // tiles; rows or columns; multiplications
-  const bool is_short = k<64, is_long = k> 512;
-  TileShape tile{std::min<int64_t>(m, is_short ? 128 : 512), std::min<int64_t>(n, is_short  ? 2048
-                                                                                  : is_long ? 128
-                                                                                            : 256)};
+  const bool is_short = k < 64;
+  const bool is_long = k > 512;
+  TileShape tile{std::min<int64_t>(m, 512), std::min<int64_t>(n, is_long ? 128 : 256)};
+  if (is_short) tile = {std::min<int64_t>(m, 128), std::min<int64_t>(n, 2048)};
   while (count_of(m, tile.rows) * count_of(n, tile.columns) < kEnough && tile.rows * tile.columns * k >= 2 * kWorth) {
     const bool by_columns = !is_short && tile.columns >= 2 * kLeast && (is_long || tile.columns > tile.rows);
     int64_t& cut = by_columns ? tile.columns : tile.rows;

@@ -60,23 +60,27 @@ HONE_AVX512_INLINE void store(bfloat16* to, __mmask16 mask, __m512 value) {
 // Word w of row r becomes word r of row w.
 HONE_AVX512_INLINE void transpose(__m512i (&rows)[16]) {
   __m512i t[16];
-  HONE_UNROLLED for (int i = 0; i < 8; ++i) {
+  HONE_UNROLLED
+  for (int i = 0; i < 8; ++i) {
     t[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
     t[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
   }
-  HONE_UNROLLED for (int i = 0; i < 16; i += 4) {
+  HONE_UNROLLED
+  for (int i = 0; i < 16; i += 4) {
     rows[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
     rows[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
     rows[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
     rows[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
   }
-  HONE_UNROLLED for (int i = 0; i < 4; ++i) {
+  HONE_UNROLLED
+  for (int i = 0; i < 4; ++i) {
     t[i] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0x88);
     t[i + 4] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0xdd);
     t[i + 8] = _mm512_shuffle_i32x4(rows[i + 8], rows[i + 12], 0x88);
     t[i + 12] = _mm512_shuffle_i32x4(rows[i + 8], rows[i + 12], 0xdd);
   }
-  HONE_UNROLLED for (int i = 0; i < 4; ++i) {
+  HONE_UNROLLED
+  for (int i = 0; i < 4; ++i) {
     rows[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
     rows[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
     rows[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
@@ -120,9 +124,9 @@ HONE_AVX512 void pack_columns(Word* to, int64_t apart, const T* b, int64_t strid
         Word* const at = to + j / kPanel * apart + w * kPanel;
         for (int64_t half = 0; half < kPanel; half += kVector)
           _mm512_store_si512(at + half, across(b + j + half, stride, w * kPerWord<T>, size, columns - j - half));
-        if (columns - j >= 2 * kPanel)
-          HONE_UNROLLED for (int i = 0; i < kPerWord<T>; ++i)
-              _mm_prefetch(reinterpret_cast<const char*>(b + j + kPanel + (w * kPerWord<T> + i) * stride), _MM_HINT_T0);
+        if (columns - j >= 2 * kPanel) HONE_UNROLLED
+        for (int i = 0; i < kPerWord<T>; ++i)
+          _mm_prefetch(reinterpret_cast<const char*>(b + j + kPanel + (w * kPerWord<T> + i) * stride), _MM_HINT_T0);
       }
     return;
   }
@@ -132,13 +136,15 @@ HONE_AVX512 void pack_columns(Word* to, int64_t apart, const T* b, int64_t strid
     for (int64_t w = 0; w < depth; w += kVector) {
       __m512i rows[16];
       const T* const at = b + j * stride;
-      HONE_UNROLLED for (int i = 0; i < 16; ++i) rows[i] =
-          i < count ? along(at + i * stride, w * kPerWord<T>, size) : _mm512_setzero_si512();
-      if (count >= 2 * kVector)
-        HONE_UNROLLED for (int i = 0; i < 16; ++i)
-            _mm_prefetch(reinterpret_cast<const char*>(at + (kVector + i) * stride + w * kPerWord<T>), _MM_HINT_T0);
+      HONE_UNROLLED
+      for (int i = 0; i < 16; ++i)
+        rows[i] = i < count ? along(at + i * stride, w * kPerWord<T>, size) : _mm512_setzero_si512();
+      if (count >= 2 * kVector) HONE_UNROLLED
+      for (int i = 0; i < 16; ++i)
+        _mm_prefetch(reinterpret_cast<const char*>(at + (kVector + i) * stride + w * kPerWord<T>), _MM_HINT_T0);
       transpose(rows);
-      HONE_UNROLLED for (int i = 0; i < 16; ++i) _mm512_store_si512(half + (w + i) * kPanel, rows[i]);
+      HONE_UNROLLED
+      for (int i = 0; i < 16; ++i) _mm512_store_si512(half + (w + i) * kPanel, rows[i]);
     }
   }
 }
@@ -156,8 +162,8 @@ HONE_AVX512 void pack_rows(Word* to, int64_t stride_to, const T* a, int64_t stri
   for (int64_t r = 0; r < count; r += kVector)
     for (int64_t w = 0; w < depth; w += kVector) {
       __m512i rows[16];
-      HONE_UNROLLED for (int i = 0; i < 16; ++i) rows[i] =
-          across(a + r, stride, (w + i) * kPerWord<T>, size, count - r);
+      HONE_UNROLLED
+      for (int i = 0; i < 16; ++i) rows[i] = across(a + r, stride, (w + i) * kPerWord<T>, size, count - r);
       transpose(rows);
       for (int64_t i = 0; i < std::min(kVector, count - r); ++i)
         _mm512_storeu_si512(to + (r + i) * stride_to + w, rows[i]);
@@ -182,28 +188,40 @@ struct Strip {
 template <class T, class C, int rows, int vectors>
 HONE_AVX512 void multiply_strip(const Strip<C>& s) {
   __m512 sums[rows][vectors];
-  HONE_UNROLLED for (int r = 0; r < rows; ++r) HONE_UNROLLED for (int v = 0; v < vectors; ++v) sums[r][v] =
-      s.first ? _mm512_setzero_ps() : _mm512_loadu_ps(s.sums + r * s.stride_sums + v * kVector);
+  HONE_UNROLLED
+  for (int r = 0; r < rows; ++r) {
+    HONE_UNROLLED
+    for (int v = 0; v < vectors; ++v)
+      sums[r][v] = s.first ? _mm512_setzero_ps() : _mm512_loadu_ps(s.sums + r * s.stride_sums + v * kVector);
+  }
   const char* a = s.a;
   for (const Word *b = s.b, *const end = s.b + s.depth * kPanel; b != end; b += kPanel, a += sizeof(Word)) {
     __m512i columns[vectors];
-    HONE_UNROLLED for (int v = 0; v < vectors; ++v) columns[v] = _mm512_load_si512(b + v * kVector);
-    HONE_UNROLLED for (int r = 0; r < rows; ++r) {
+    HONE_UNROLLED
+    for (int v = 0; v < vectors; ++v) columns[v] = _mm512_load_si512(b + v * kVector);
+    HONE_UNROLLED
+    for (int r = 0; r < rows; ++r) {
       Word word;
       std::memcpy(&word, a + r * s.stride_a, sizeof word);
       const __m512i row = _mm512_set1_epi32(word);
-      HONE_UNROLLED for (int v = 0; v < vectors; ++v) sums[r][v] = multiply_add(sums[r][v], row, columns[v], T());
+      HONE_UNROLLED
+      for (int v = 0; v < vectors; ++v) sums[r][v] = multiply_add(sums[r][v], row, columns[v], T());
     }
   }
   if (!s.last) {
-    HONE_UNROLLED for (int r = 0; r < rows; ++r) HONE_UNROLLED for (int v = 0; v < vectors; ++v)
-        _mm512_storeu_ps(s.sums + r * s.stride_sums + v * kVector, sums[r][v]);
+    HONE_UNROLLED
+    for (int r = 0; r < rows; ++r) {
+      HONE_UNROLLED
+      for (int v = 0; v < vectors; ++v) _mm512_storeu_ps(s.sums + r * s.stride_sums + v * kVector, sums[r][v]);
+    }
     return;
   }
   const __m512 alpha = _mm512_set1_ps(s.alpha), beta = _mm512_set1_ps(s.beta);
-  HONE_UNROLLED for (int v = 0; v < vectors; ++v) {
+  HONE_UNROLLED
+  for (int v = 0; v < vectors; ++v) {
     const __mmask16 mask = first_of_16(s.columns - v * kVector);
-    HONE_UNROLLED for (int r = 0; r < rows; ++r) {
+    HONE_UNROLLED
+    for (int r = 0; r < rows; ++r) {
       C* const c = s.c + r * s.stride_c + v * kVector;
       const __m512 product = _mm512_mul_ps(alpha, sums[r][v]);
       store(c, mask, s.beta == 0 ? product : _mm512_fmadd_ps(beta, load(c, mask), product));
@@ -211,14 +229,16 @@ HONE_AVX512 void multiply_strip(const Strip<C>& s) {
   }
 }
 
+// multiply_strip of every number of rows, with one vector and with two.
+template <class T, class C, int... r>
+constexpr auto strips(std::integer_sequence<int, r...>) {
+  using Function = void (*)(const Strip<C>&);
+  return std::array<std::array<Function, 2>, sizeof...(r)>{
+      {{&multiply_strip<T, C, r + 1, 1>, &multiply_strip<T, C, r + 1, 2>}...}};
+}
 template <class T, class C>
 void multiply_rows(const Strip<C>& strip, int64_t rows) {
-  using Function = void (*)(const Strip<C>&);
-  static constexpr auto made = []<int... r>(std::integer_sequence<int, r...>) {
-    return std::array<std::array<Function, 2>, kRows>{
-        {{&multiply_strip<T, C, r + 1, 1>, &multiply_strip<T, C, r + 1, 2>}...}};
-  }
-  (std::make_integer_sequence<int, kRows>());
+  static constexpr auto made = strips<T, C>(std::make_integer_sequence<int, kRows>());
   made[size_t(rows - 1)][strip.columns > kVector](strip);
 }
 

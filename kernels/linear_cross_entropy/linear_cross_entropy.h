@@ -17,8 +17,9 @@ struct Targets {
 
 namespace hone::kernels {
 
-// Tokens of the vocabulary that have logits at a time: with 512 positions they stay in a processor's shared cache.
-inline constexpr int64_t kVocabularyBlock = 4096;
+// Tokens of the vocabulary and, where nobody says otherwise, labelled positions that have logits at a time: these stay
+// in a processor's shared cache.
+inline constexpr int64_t kVocabularyBlock = 4096, kLossChunk = 512;
 
 // Overwrites losses and log_sum_exp and, where not null, dh (T, width) with the gradient of sum(losses): zeros where no
 // label is. With a frozen head that is all the way back needs, so the logits are made once.

@@ -198,11 +198,9 @@ void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element
                  });
 }
 
-// The rule of bitsandbytes' CUDA library: the nearer of the two neighbours in the sorted map, and of two equally near
-// ones the even code, where its search ends. Serial: one scale for 64 weights, once a load, and the mean needs one
-// order.
 namespace {
-// bounds[c]: from where on a value has at least code c of the map. Half way between two entries, the even code wins.
+// bounds[c]: from where on a value has at least code c. The rule of bitsandbytes' CUDA library: the nearer of the two
+// neighbours in the sorted map, and of two equally near ones the even code, where its search ends.
 std::array<float, 256> code_bounds(std::span<const float, 256> map) {
   std::array<float, 256> bounds;
   bounds[0] = -std::numeric_limits<float>::infinity();
@@ -217,7 +215,7 @@ std::array<float, 256> code_bounds(std::span<const float, 256> map) {
 void nf4_nest_scales(Stream& stream, NestedScales& scales, const Tensor& absmax) {
   const float* const from = absmax.data<float>();
   const int64_t count = absmax.elements();
-  double sum = 0;
+  double sum = 0;  // in one order, whatever the threads: all codes depend on it
   for (int64_t i = 0; i < count; ++i) sum += double(from[i]);
   const float offset = scales.offset = count > 0 ? float(sum / double(count)) : 0.0f;
   const std::array<float, 256> bounds = code_bounds(dynamic_map());

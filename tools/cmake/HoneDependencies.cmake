@@ -18,7 +18,7 @@ add_library(hone_host_libraries INTERFACE)
 target_include_directories(hone_host_libraries SYSTEM INTERFACE ${HONE_NLOHMANN_INCLUDE})
 target_link_libraries(hone_host_libraries INTERFACE PkgConfig::xxhash OpenSSL::Crypto)
 
-# hone_math_libraries: Eigen for vectorised expressions, OpenBLAS for products.
+# hone_math_libraries: Eigen for vectorised expressions, OpenBLAS for products where the processor has no AVX-512.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(eigen IMPORTED_TARGET eigen3)
 hone_need(eigen_FOUND "Eigen" "libeigen3-dev")

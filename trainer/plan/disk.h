@@ -1,7 +1,8 @@
 // What a run keeps on disks, against what is free there; and how fast its shards can be read.
 //   const Disk disk = disk_of(storage, {.base = plan.bytes(Memory::base), .result = 4 << 20, .checkpoint = 12 << 20});
-//   disk.missing();                 // bytes that must be freed before the run can start; 0: it fits
 //   disk.lacking;                   // bytes that must be freed before the run can start; 0: it fits
+#pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 

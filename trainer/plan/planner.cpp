@@ -4,6 +4,7 @@
 
 #include "kernels/core/work.h"
 #include "kernels/host/clock.h"
+#include "kernels/host/median.h"
 #include "kernels/host/text.h"
 #include "trainer/evaluation/evaluate.h"
 #include "trainer/generation/generate.h"
@@ -101,8 +102,7 @@ double host_seconds_of_step(const RunShape& run, const Weights& weights, const P
     meta.loop().step();
     times.push_back(watch.seconds());
   }
-  std::ranges::sort(times);
-  return times[times.size() / 2];
+  return median(std::move(times));
 }
 
 Choice choose_plan(const RunShape& run, const Weights& weights, std::optional<Recompute> wanted, uint64_t budget) {

@@ -6,6 +6,7 @@
 
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/host/clock.h"
+#include "kernels/host/median.h"
 
 namespace hone::trainer {
 
@@ -15,11 +16,6 @@ constexpr double kMost = double(size_t(512) << 20);  // bytes of tensors that on
 constexpr int kRounds = 5;                           // over all calls: a neighbour's moment spoils one of them
 constexpr int kTimes = 3;                            // that a call is run in a round, at most,
 constexpr double kEach = 0.01;                       // and no more once it took so many seconds
-
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
-  return values[values.size() / 2];
-}
 
 void add_times(Stream& stream, const Work::Call& call, bool first, std::vector<double>& times) {
   const double bytes = std::max(1.0, call.bytes / double(call.count));

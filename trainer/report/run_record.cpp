@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "kernels/host/median.h"
 #include "kernels/host/text.h"
 #include "trainer/report/cells.h"
 #include "trainer/report/display.h"
@@ -154,9 +155,7 @@ double RunRecord::seconds() const {
 double RunRecord::step_seconds() const {
   std::vector<double> seconds;
   for (const Step& step : steps) seconds.push_back(step.seconds);
-  if (seconds.empty()) return 0;
-  std::ranges::nth_element(seconds, seconds.begin() + std::ssize(seconds) / 2);
-  return seconds[seconds.size() / 2];
+  return median(std::move(seconds));
 }
 
 RunRecord read_run(const fs::path& folder) {

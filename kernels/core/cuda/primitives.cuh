@@ -5,10 +5,44 @@
 
 #include "kernels/core/cuda/ptx.cuh"
 #include "kernels/core/cuda/shared.cuh"
+#include "kernels/core/tensor.h"
 
 namespace hone::kernels::cuda {
 
 inline constexpr unsigned kAllLanes = 0xffffffffu;
+
+// An element type as device code has it: hone::bfloat16 is NVIDIA's there, the others are what they are.
+//   visit_stored(y.dtype(), [&]<class T>() { launch(stream, kernel<Native<T>>, …, native(y.data<T>())); });
+template <class T>
+using Native = std::conditional_t<std::is_same_v<std::remove_const_t<T>, bfloat16>,
+                                  std::conditional_t<std::is_const_v<T>, const __nv_bfloat16, __nv_bfloat16>, T>;
+template <class T>
+Native<T>* native(T* elements) {
+  return reinterpret_cast<Native<T>*>(elements);
+}
+template <class T>
+Rows<Native<T>> native(const Rows<T>& rows) {
+  return {native(rows.data), rows.count, rows.width, rows.stride};
+}
+// What a Native type is computed in, an element in it, and the element of a result, rounded once.
+template <class T>
+using Computed = std::conditional_t<std::is_same_v<std::remove_const_t<T>, __nv_bfloat16>, float, std::remove_const_t<T>>;
+template <class T>
+__device__ __forceinline__ Computed<T> widened(T element) {
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    return __bfloat162float(element);
+  } else {
+    return element;
+  }
+}
+template <class T>
+__device__ __forceinline__ T narrowed(Computed<T> value) {
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    return __float2bfloat16_rn(value);
+  } else {
+    return value;
+  }
+}
 
 // The sum over the warp, in every lane; always the same tree, so always the same bits. The whole warp calls it.
 template <class T>

@@ -33,7 +33,13 @@ static void run_on(Stream& stream, Args&&... args) {
     case DeviceType::cpu:
       return cpu_function(stream, std::forward<Args>(args)...);
     case DeviceType::meta:
-      if (Work* const work = stream.work()) work->add<cpu_function>(op_name<cpu_function>(), args...);
+      if (Work* const work = stream.work()) {
+        if constexpr (HONE_CUDA_TWIN) {
+          work->add<cpu_function, cuda_function>(op_name<cpu_function>(), args...);
+        } else {
+          work->add<cpu_function, nullptr>(op_name<cpu_function>(), args...);
+        }
+      }
       return;
     case DeviceType::cuda:
       if constexpr (HONE_CUDA_TWIN) {

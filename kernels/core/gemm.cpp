@@ -1,17 +1,27 @@
 #include "kernels/core/gemm.h"
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "kernels/core/dispatch.h"
 
 namespace hone::kernels {
 
 namespace cpu {
-void gemm(Stream&, Tensor& c, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, double alpha,
-          double beta);
+void gemm(Stream&, Tensor& c, Tensor& workspace, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op,
+          double alpha, double beta);
 }
 namespace cuda {
-decltype(cpu::gemm) gemm;  // declared, defined only in a CUDA build
+decltype(cpu::gemm) gemm;
 }
+
+namespace {
+// Where a GPU's library adds up parts of sums: 16 of them in float32, and not more than it asks for on any device.
+int64_t workspace_bytes(int64_t m, int64_t n) {
+  constexpr int64_t kMost = int64_t(32) << 20;
+  return std::clamp<int64_t>(64 * m * n, 256, kMost);
+}
+}  // namespace
 
 void gemm(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, double alpha,
           double beta) {
@@ -22,7 +32,9 @@ void gemm(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tens
   check("a", a, a_op == Transpose::no ? Shape{m, k} : Shape{k, m}, a.dtype());
   check("b", b, b_op == Transpose::no ? Shape{k, n} : Shape{n, k}, a.dtype());
   count_flops(stream, 2.0 * double(m) * double(n) * double(k));
-  run_on<&cpu::gemm, &cuda::gemm>(stream, c, a, a_op, b, b_op, alpha, beta);
+  Tensor workspace;
+  if (stream.target() == DeviceType::cuda) workspace = Tensor(stream, {workspace_bytes(m, n)}, DType::uint8);
+  run_on<&cpu::gemm, &cuda::gemm>(stream, c, workspace, a, a_op, b, b_op, alpha, beta);
 }
 
 }  // namespace hone::kernels

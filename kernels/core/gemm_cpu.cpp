@@ -57,8 +57,8 @@ void product(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const T
 }
 }  // namespace
 
-void gemm(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op, double alpha,
-          double beta) {
+void gemm(Stream& stream, Tensor& c, Tensor&, const Tensor& a, Transpose a_op, const Tensor& b, Transpose b_op,
+          double alpha, double beta) {
   visit_stored(a.dtype(), [&]<class T>() {
     if (c.dtype() == a.dtype()) {
       product<T, T>(stream, c, a, a_op, b, b_op, alpha, beta);

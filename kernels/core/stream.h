@@ -29,6 +29,9 @@ class Stream {
   // meta.
   void* native() const { return native_.get(); }
 
+  // Returns when the device has done what was queued.
+  void wait();
+
   // On meta: where kernel calls are counted while it is not null.
   Work* work() const { return work_; }
   void count_into(Work* work) { work_ = work; }

@@ -50,11 +50,10 @@ void Tensor::write_bytes(const void* bytes, size_t count, DType as) {
   if (device().type != DeviceType::meta) storage_->allocator->to_device(address(dtype_), bytes, count);
 }
 
-void Tensor::read_row(int64_t row, void* into) const {
+void Tensor::read(int64_t first, int64_t count, void* into) const {
   const bool meta = device().type == DeviceType::meta;
-  const char* const from =
-      meta ? nullptr : static_cast<const char*>(address(dtype_)) + size_t(row * row_stride_) * size_of(dtype_);
-  storage_->allocator->to_host(into, from, size_t(width()) * size_of(dtype_));
+  const char* const from = meta ? nullptr : static_cast<const char*>(address(dtype_)) + size_t(first) * size_of(dtype_);
+  storage_->allocator->to_host(into, from, size_t(count) * size_of(dtype_));
 }
 
 Tensor Tensor::view(Shape shape) const {

@@ -103,7 +103,7 @@ class Tensor {
   };
   void* address(DType as) const;
   void write_bytes(const void* bytes, size_t count, DType as);
-  void read_row(int64_t row, void* into) const;
+  void read(int64_t first, int64_t count, void* into) const;  // elements of the storage, from offset_ + first on
 
   std::shared_ptr<Storage> storage_;
   int64_t offset_ = 0, row_stride_ = 0;  // in elements
@@ -115,7 +115,11 @@ template <class T>
 std::vector<T> Tensor::to_host() const {
   require(dtype_of<T> == dtype_, "[tensor] holds ", dtype_, ", asked for ", dtype_of<T>);
   std::vector<T> values(elements());
-  for (int64_t r = 0; r < rows(); ++r) read_row(r, values.data() + r * width());
+  if (contiguous()) {
+    read(0, elements(), values.data());
+  } else {
+    for (int64_t r = 0; r < rows(); ++r) read(r * row_stride_, width(), values.data() + r * width());
+  }
   return values;
 }
 

@@ -33,7 +33,8 @@ class Work {
   };
   const std::vector<Call>& calls() const { return calls_; }
 
-  template <auto cpu_function, class... Args>
+  // cuda_function: nullptr where the op has none.
+  template <auto cpu_function, auto cuda_function, class... Args>
   void add(std::string_view op, const Args&... args);
   // The next call's floating-point operations.
   void expect_flops(double flops) { expected_ = flops; }
@@ -101,7 +102,7 @@ inline uint64_t mixed(uint64_t hash, uint64_t value) {
 
 }  // namespace kept
 
-template <auto cpu_function, class... Args>
+template <auto cpu_function, auto cuda_function, class... Args>
 void Work::add(std::string_view op, const Args&... args) {
   auto forms = std::make_tuple(kept::copy(args)...);
   uint64_t key = std::hash<std::string_view>()(op);
@@ -133,8 +134,14 @@ void Work::add(std::string_view op, const Args&... args) {
                         };
                         std::apply([&](auto&... argument) { (make(argument), ...); }, *own);
                         return [own, &stream] {
-                          std::apply([&](auto&... argument) { cpu_function(stream, kept::passed<Args>(argument)...); },
-                                     *own);
+                          std::apply(
+                              [&](auto&... argument) {
+                                if constexpr (!std::is_null_pointer_v<decltype(cuda_function)>)
+                                  if (stream.device().type == DeviceType::cuda)
+                                    return cuda_function(stream, kept::passed<Args>(argument)...);
+                                cpu_function(stream, kept::passed<Args>(argument)...);
+                              },
+                              *own);
                         };
                       }});
   Call& call = calls_[place->second];

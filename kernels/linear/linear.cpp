@@ -35,8 +35,9 @@ void take(Stream& stream, Tensor& part, const LinearWeight& weight, int64_t firs
 }
 
 // Of `count` rows (or columns) of `length` elements, how many a tile holds: whole quantised blocks where it is cut.
-int64_t tile_of(int64_t count, int64_t length) {
-  const int64_t fit = kLinearTile / length / kQuantizedBlock * kQuantizedBlock;
+int64_t tile_of(const Stream& stream, int64_t count, int64_t length) {
+  const int64_t elements = stream.target() == DeviceType::cuda ? kLinearTileOnCuda : kLinearTile;
+  const int64_t fit = elements / length / kQuantizedBlock * kQuantizedBlock;
   return std::min(count, std::max(kQuantizedBlock, fit));
 }
 }  // namespace
@@ -57,7 +58,7 @@ void linear(Stream& stream, Tensor& y, const Tensor& x, const LinearWeight& weig
   check("y", y, {x.rows(), linear_outputs(weight)}, y.dtype());
   if (linear_stored_as(weight, x.dtype()))
     return gemm(stream, y, x, Transpose::no, std::get<Tensor>(weight), Transpose::yes, alpha, beta);
-  const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(out, in);
+  const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(stream, out, in);
   Tensor scratch(stream, {tile, in}, x.dtype());
   for (int64_t begin = 0; begin < out; begin += tile) {
     const int64_t end = std::min(out, begin + tile);
@@ -75,7 +76,7 @@ void linear_input_gradient(Stream& stream, Tensor& dx, const Tensor& dy, const L
   if (linear_stored_as(weight, dy.dtype()))
     return gemm(stream, dx, dy, Transpose::no, std::get<Tensor>(weight), Transpose::no, alpha, beta);
   // By columns, so that each sum over the outputs is taken whole and rounded once.
-  const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(in, out);
+  const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(stream, in, out);
   Tensor scratch(stream, {out, tile}, dy.dtype());
   for (int64_t begin = 0; begin < in; begin += tile) {
     const int64_t end = std::min(in, begin + tile);

@@ -14,7 +14,8 @@ int64_t linear_outputs(const LinearWeight&);
 int64_t linear_inputs(const LinearWeight&);
 
 // Elements of a weight of another type that exist converted at a time: whole rows or whole columns of it, at least 64.
-inline constexpr int64_t kLinearTile = int64_t(1) << 21;
+// On a GPU most weights are one piece, because products are quick only when they are large.
+inline constexpr int64_t kLinearTile = int64_t(1) << 21, kLinearTileOnCuda = int64_t(1) << 26;
 
 // Rows [begin, end) of the weight in `dtype`: where they lie, or converted into the first rows of `scratch`, which is
 // used only where they are not stored so. begin is a multiple of 64.

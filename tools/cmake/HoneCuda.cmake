@@ -103,9 +103,11 @@ function(hone_add_cuda target)
     target_sources(${target} PRIVATE kernels/core/cuda/absent.cpp)
     return()
   endif()
-  target_sources(${target} PRIVATE kernels/core/cuda/device.cpp)
+  target_sources(${target} PRIVATE kernels/core/cuda/device.cpp kernels/core/cuda/memory.cpp)
   if(HONE_CUDA_FOUND STREQUAL "ON")
-    target_link_libraries(${target} PRIVATE CUDA::cudart_static)  # static: the program starts where there is no CUDA
+    # The program starts where there is no CUDA: the runtime is within, other libraries are looked for when it runs.
+    target_sources(${target} PRIVATE kernels/core/cuda/matrix_product.cpp)
+    target_link_libraries(${target} PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
   else()
     target_link_libraries(${target} PRIVATE cuda_on_cpu)
     target_include_directories(${target} BEFORE PRIVATE tests/support/cuda_on_cpu)  # its ptx.cuh and shared.cuh before ours

@@ -13,9 +13,12 @@ struct MergeArguments {
 
 void run(const trainer::ModelSource& source, const MergeArguments& arguments) {
   require(!fs::exists(arguments.out), ExitCode::usage, arguments.out, ": is there already; choose another --out");
-  Stream stream = trainer::make_stream(source.recipe.model);
+  // One pass over the disk, in float32: nothing for a GPU to do.
+  recipes::Recipe on_cpu = source.recipe;
+  on_cpu.model.device = recipes::DeviceChoice::cpu;
+  Stream stream = trainer::make_stream(on_cpu.model);
   const trainer::Base base(source.recipe.model.path);
-  const trainer::Decoder model = trainer::load_for_use(stream, source.recipe, base, source.adapter);
+  const trainer::Decoder model = trainer::load_for_use(stream, on_cpu, base, source.adapter);
   trainer::export_model(stream, model, base, arguments.out,
                         arguments.dtype == "float32" ? trainer::ExportType::float32 : trainer::ExportType::bfloat16);
   std::cout << "model    " << arguments.out

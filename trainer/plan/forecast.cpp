@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/core/cuda/device.h"
 #include "kernels/host/file.h"
 #include "kernels/host/memory.h"
 #include "trainer/model/shapes.h"
@@ -162,7 +163,12 @@ int64_t most_checkpoints(const recipes::OutputSection& output, const Forecast& p
 }
 }  // namespace
 
-Budget budget_of_machine() {
+Budget budget_of_machine(DeviceType device) {
+  if (device == DeviceType::cuda) {
+    const std::vector<CudaDevice> gpus = cuda_devices();
+    const CudaBudget budget = gpus.empty() ? CudaBudget{} : cuda_memory_budget(gpus.front());
+    return {.bytes = budget.bytes, .reserve = budget.reserve};
+  }
   const uint64_t available = available_memory(), reserve = uint64_t(double(available) * kReserve);
   return {.bytes = available - reserve, .reserve = reserve};
 }
@@ -173,7 +179,7 @@ Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weig
   Forecast plan{
       .model = recipe.model.shape.empty() ? fs::path(recipe.model.path).filename().string() : recipe.model.shape,
       .family = std::string(c.family->name),
-      .device = joined("CPU, ", run.load.dtype),
+      .device = joined(run.device == DeviceType::cuda ? "GPU, " : "CPU, ", run.load.dtype),
       .parameters = parameter_count(c),
       .layers = c.layers,
       .choice = choose_plan(run, weights, wanted_policy(recipe.training.recompute), budget.bytes),

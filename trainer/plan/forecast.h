@@ -40,8 +40,9 @@ struct Budget {
   uint64_t reserve = 0;  // free, and left so
   bool asked = false;    // by --memory, not what this machine has
 };
-// What this machine has free now, less a reserve for the system, the page cache and other programs.
-Budget budget_of_machine();
+// What this machine, or its GPU, has free now, less a reserve for the system, the page cache and other programs. Not
+// known where it has no GPU.
+Budget budget_of_machine(DeviceType);
 
 struct Way {                   // out of a plan that does not fit
   std::string what, set;       // "max_length 2048", "data.max_length=2048"

@@ -17,7 +17,7 @@ namespace {
 class MetaRun {
  public:
   MetaRun(const RunShape& run, const Weights& weights, const Plan& plan, std::vector<data::Batch> micro_batches)
-      : model_(load_decoder(stream_, run.config, weights, run.load)) {
+      : stream_(Stream::meta(run.device)), model_(load_decoder(stream_, run.config, weights, run.load)) {
     if (run.adapter) {
       add_lora(stream_, model_, *run.adapter, true);
     } else if (run.lora) {
@@ -32,7 +32,7 @@ class MetaRun {
   TrainLoop& loop() { return *loop_; }
 
  private:
-  Stream stream_ = Stream::meta();
+  Stream stream_;
   Decoder model_;
   std::optional<TrainLoop> loop_;
 };

@@ -19,6 +19,7 @@ struct RunShape {
   data::Batch batch;                                     // the largest micro-batch
   int64_t evaluation_tokens = 0;  // most that evaluation reads at a time; 0: nothing is evaluated
   int64_t sample_tokens = 0;      // longest prompt that is answered; 0: none is
+  DeviceType device = DeviceType::cpu;
 };
 
 // Live and peak bytes of a training step under `plan`, and of evaluating and answering between two steps; by

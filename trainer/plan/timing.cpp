@@ -22,10 +22,12 @@ void add_times(Stream& stream, const Work::Call& call, bool first, std::vector<d
   std::vector<std::function<void()>> kernels;
   for (int i = 0; i < std::clamp(int(kCold / bytes), 1, kTimes); ++i) kernels.push_back(call.prepare(stream));
   if (first) kernels.front()();  // code, threads and the library's own buffers are warm
+  stream.wait();
   const Stopwatch all;
   for (size_t i = 0; i < size_t(kTimes) && (i == 0 || all.seconds() < kEach); ++i) {
     const Stopwatch watch;
     kernels[i % kernels.size()]();
+    stream.wait();
     times.push_back(watch.seconds());
   }
 }
@@ -39,6 +41,7 @@ double copy_rate(Stream& stream) {
   for (int i = 0; i < 4; ++i) {
     const Stopwatch watch;
     kernels::copy(stream, b, a);
+    stream.wait();
     times.push_back(watch.seconds());
   }
   return 2 * kCold / *std::ranges::min_element(times);

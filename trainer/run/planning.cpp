@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "data/rows/records.h"
+#include "kernels/core/cuda/device.h"
 #include "kernels/host/text.h"
 #include "trainer/evaluation/evaluate.h"
 #include "trainer/model/shapes.h"
@@ -157,7 +158,8 @@ RunShape run_shape(const recipes::Recipe& recipe, const Config& config, const Wo
                .adapter = {},
                .batch = blank_batch(load.largest_tokens, load.micro_batch_size),
                .evaluation_tokens = load.evaluation_tokens,
-               .sample_tokens = load.sample_tokens};
+               .sample_tokens = load.sample_tokens,
+               .device = device_type(recipe.model)};
   if (!all && !recipe.adapter.path.empty()) run.adapter = checkpoints::read_adapter(recipe.adapter.path);
   if (!all)
     run.lora = run.adapter ? options_of(*run.adapter) : lora_options(recipe.adapter, uint64_t(recipe.training.seed));
@@ -184,13 +186,15 @@ Storage storage_of(const recipes::Recipe& recipe, const Base* base, const LoadOp
 }
 
 Forecast plan_recipe(const recipes::Recipe& recipe, std::optional<uint64_t> memory) {
-  const Budget budget = memory ? Budget{.bytes = *memory, .asked = true} : budget_of_machine();
-  Stream stream = make_stream(recipe.model);
+  const Budget budget = memory ? Budget{.bytes = *memory, .asked = true} : budget_of_machine(device_type(recipe.model));
+  std::optional<Stream> stream;  // none: the run is planned for a GPU that is elsewhere
+  if (device_type(recipe.model) == DeviceType::cpu || !cuda_devices().empty()) stream.emplace(make_stream(recipe.model));
+  Stream* const measured = stream ? &*stream : nullptr;
   if (!recipe.model.shape.empty()) {
     const Workload load = workload_of(recipe);
     const RunShape run = run_shape(recipe, shape_config(recipe.model.shape), load);
     return forecast(recipe, run, ShapeWeights(), load, storage_of(recipe, nullptr, run.load, nullptr, load), budget,
-                    &stream);
+                    measured);
   }
   const Base base(recipe.model.path);
   const std::optional<data::Tokenizer> tokenizer = find_tokenizer(recipe.model.path);
@@ -221,7 +225,7 @@ Forecast plan_recipe(const recipes::Recipe& recipe, std::optional<uint64_t> memo
   }
   const RunShape run = run_shape(recipe, base.config, load);
   return forecast(recipe, run, *weights_of(recipe, base), load,
-                  storage_of(recipe, &base, run.load, whole ? &corpus : nullptr, load), budget, &stream);
+                  storage_of(recipe, &base, run.load, whole ? &corpus : nullptr, load), budget, measured);
 }
 
 }  // namespace hone::trainer

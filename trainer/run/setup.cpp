@@ -3,13 +3,33 @@
 #include <iostream>
 #include <thread>
 
+#include "kernels/core/cuda/device.h"
 #include "trainer/run/cached_base.h"
 
 namespace hone::trainer {
 
+DeviceType device_type(const recipes::ModelSection& model) {
+  switch (model.device) {
+    case recipes::DeviceChoice::cpu:
+      return DeviceType::cpu;
+    case recipes::DeviceChoice::cuda:
+      return DeviceType::cuda;
+    default:
+      return cuda_devices().empty() ? DeviceType::cpu : DeviceType::cuda;
+  }
+}
+
+recipes::Compute compute_of(const recipes::ModelSection& model) {
+  using recipes::Compute;
+  const bool cuda = device_type(model) == DeviceType::cuda;
+  require(!cuda || model.compute != Compute::float32, ExitCode::usage,
+          "model.compute: float32: a GPU computes in bfloat16 with float32 sums; use compute: auto, or device: cpu");
+  if (model.compute != Compute::automatic) return model.compute;
+  return cuda ? Compute::bfloat16 : Compute::float32;
+}
+
 Stream make_stream(const recipes::ModelSection& model) {
-  require(model.device != recipes::DeviceChoice::cuda, ExitCode::gpu,
-          "model.device: cuda: the training kernels of this version run on the CPU only; use model.device: cpu");
+  if (device_type(model) == DeviceType::cuda) return Stream::cuda();
   const int all = std::max(1, int(std::thread::hardware_concurrency()));
   return Stream::cpu(model.threads > 0 ? int(model.threads) : all);
 }
@@ -21,7 +41,7 @@ std::unique_ptr<Weights> weights_of(const recipes::Recipe& recipe, const Base& b
 }
 
 LoadOptions load_options(const recipes::Recipe& recipe, bool trainable) {
-  return {.dtype = recipe.model.compute == recipes::Compute::bfloat16 ? DType::bfloat16 : DType::float32,
+  return {.dtype = compute_of(recipe.model) == recipes::Compute::bfloat16 ? DType::bfloat16 : DType::float32,
           .quantize = !trainable && recipe.model.quantization == recipes::Quantization::nf4,
           .double_quantization = recipe.model.double_quantization,
           .trainable = trainable};

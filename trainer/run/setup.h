@@ -28,7 +28,11 @@ struct Base {
   }
 };
 
-// A stream on the device the recipe names. Errors: a device or compute type this build or machine does not have.
+// What `auto` stands for here. Errors: a type that the device does not compute in.
+DeviceType device_type(const recipes::ModelSection&);
+recipes::Compute compute_of(const recipes::ModelSection&);
+
+// A stream on the device the recipe names. Error: this build or this machine does not have it.
 Stream make_stream(const recipes::ModelSection&);
 
 // Where the recipe's base takes its values from.

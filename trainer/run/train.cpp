@@ -105,7 +105,7 @@ class Run {
     Stream measuring = make_stream(recipe_.model);  // of its own: what it takes is not the run's
     const Forecast planned =
         forecast(recipe_, *shape_, *weights_, load, storage_of(recipe_, &base_, shape_->load, &corpus_, load),
-                 budget_of_machine(), &measuring);
+                 budget_of_machine(stream_.device().type), &measuring);
     expected_ = {.steps = total_steps_,
                  .planned_bytes = planned.choice.usage.peak,
                  .planned_seconds = planned.step_seconds * double(total_steps_),

@@ -1,61 +1,89 @@
-// cuda streams and their memory. cudaMalloc, never managed memory: migration costs more than it saves.
+// cuda streams, and what CUDA says of its devices.
+#include "kernels/core/cuda/device.h"
+
+#include <algorithm>
+
 #include "kernels/core/cuda/error.h"
+#include "kernels/core/cuda/memory.h"
 #include "kernels/core/stream.h"
-#include "kernels/host/text.h"
+#include "kernels/host/memory.h"
 
 namespace hone {
 
-namespace {
-
 using kernels::cuda::check;
 
-class CudaAllocator final : public Allocator {
- public:
-  CudaAllocator(int index, std::shared_ptr<void> queue) : index_(index), queue_(std::move(queue)) {}
+namespace {
 
-  void to_device(void* device, const void* host, size_t bytes) override {
-    copy(device, host, bytes, cudaMemcpyHostToDevice);
-  }
-  void to_host(void* host, const void* device, size_t bytes) override {
-    copy(host, device, bytes, cudaMemcpyDeviceToHost);
-  }
+std::string version_text(int version) {  // 13000 → "13.0"
+  return version == 0 ? "" : std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
 
- protected:
-  void* take(size_t bytes) override {
-    check(cudaSetDevice(index_), "cudaSetDevice");
-    void* memory = nullptr;
-    const cudaError_t error = cudaMalloc(&memory, bytes);
-    if (error == cudaErrorMemoryAllocation) {
-      (void)cudaGetLastError();
-      size_t free = 0, total = 0;
-      check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-      fail(ExitCode::memory, "[memory] cuda:", index_, " has no ", bytes_text(bytes), " left (", bytes_text(free),
-           " of ", bytes_text(total), " are free, ", bytes_text(usage().live), " are in use here). ",
-           kernels::cuda::remedy(error));
-    }
-    check(error, "cudaMalloc");
-    return memory;
-  }
-  // cudaFree waits for the device, so no kernel still uses the memory. Its errors are those of earlier calls: they show
-  // at the next launch or copy, and at the end of the program nobody is left to hear them.
-  void give(void* memory, size_t) noexcept override {
-    (void)cudaSetDevice(index_);
-    (void)cudaFree(memory);
-  }
+int attribute(cudaDeviceAttr which, int index) {
+  int value = 0;
+  if (cudaDeviceGetAttribute(&value, which, index) == cudaSuccess) return value;
+  (void)cudaGetLastError();
+  return 0;
+}
 
- private:
-  void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) const {
-    if (bytes == 0) return;
-    const auto queue = static_cast<cudaStream_t>(queue_.get());
-    check(cudaSetDevice(index_), "cudaSetDevice");
-    check(cudaMemcpyAsync(to, from, bytes, kind, queue), "cudaMemcpyAsync");
-    check(cudaStreamSynchronize(queue), "cudaStreamSynchronize");
-  }
-  int index_;
-  std::shared_ptr<void> queue_;  // shared with the stream, which tensors may outlive
-};
+CudaDevice describe(int index) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
+  return {.index = index,
+          .name = properties.name,
+          .major = properties.major,
+          .minor = properties.minor,
+          .multiprocessors = properties.multiProcessorCount,
+          .memory = properties.totalGlobalMem,
+          .shared_memory = properties.sharedMemPerBlockOptin,
+          .unified = properties.integrated != 0,
+          .clock_khz = attribute(cudaDevAttrClockRate, index),
+          .memory_clock_khz = attribute(cudaDevAttrMemoryClockRate, index),
+          .memory_bus_bits = properties.memoryBusWidth};
+}
 
 }  // namespace
+
+std::string why_no_cuda() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess && count > 0) return "";
+  (void)cudaGetLastError();
+  return std::string(error == cudaSuccess ? "CUDA lists no device" : cudaGetErrorString(error)) + ". " +
+         kernels::cuda::remedy(error == cudaSuccess ? cudaErrorNoDevice : error);
+}
+
+std::vector<CudaDevice> cuda_devices() {
+  std::vector<CudaDevice> devices;
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) {
+    (void)cudaGetLastError();
+    return devices;
+  }
+  for (int i = 0; i < count; ++i) devices.push_back(describe(i));
+  return devices;
+}
+
+CudaVersions cuda_versions() {
+  int driver = 0, runtime = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess) driver = 0;
+  if (cudaRuntimeGetVersion(&runtime) != cudaSuccess) runtime = 0;
+  (void)cudaGetLastError();
+  return {version_text(driver), version_text(runtime)};
+}
+
+CudaBudget cuda_memory_budget(const CudaDevice& device) {
+  size_t free = 0, reserve = size_t(512) << 20;
+  if (device.unified) {
+    free = available_memory();
+    reserve = std::max(size_t(8) << 30, free / 100 * 8);
+  } else {
+    size_t total = 0;
+    check(cudaSetDevice(device.index), "cudaSetDevice");
+    check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  }
+  reserve = std::min(reserve, free / 2);  // a small device is not all reserve
+  return {free - reserve, reserve};
+}
 
 Stream Stream::cuda(int index) {
   int count = 0;
@@ -66,7 +94,14 @@ Stream Stream::cuda(int index) {
   cudaStream_t queue = nullptr;
   check(cudaStreamCreateWithFlags(&queue, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   const std::shared_ptr<void> owner(queue, [](void* q) { (void)cudaStreamDestroy(static_cast<cudaStream_t>(q)); });
-  return {Device{DeviceType::cuda, index}, DeviceType::cuda, std::make_shared<CudaAllocator>(index, owner), 1, owner};
+  const CudaDevice device = describe(index);
+  return {Device{DeviceType::cuda, index}, DeviceType::cuda,
+          kernels::cuda::make_allocator(device, cuda_memory_budget(device).bytes, owner), 1, owner};
+}
+
+void Stream::wait() {
+  if (device_.type == DeviceType::cuda)
+    check(cudaStreamSynchronize(static_cast<cudaStream_t>(native())), "cudaStreamSynchronize");
 }
 
 }  // namespace hone

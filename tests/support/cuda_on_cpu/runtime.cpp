@@ -139,6 +139,14 @@ void enqueue(CUstream_st* stream, Work work) {
 }  // namespace
 
 size_t device_bytes_in_use() { return runtime().in_use; }
+bool is_on_device(const void* p, size_t bytes) { return on_device(p, bytes); }
+
+void queue_work(cudaStream_t stream, Work work) {
+  enqueue(stream, [work = std::move(work)] {
+    const DeviceWork permission;
+    work();
+  });
+}
 
 bool allow_shared(const void* kernel, int bytes) {
   if (bytes < 0 || size_t(bytes) > kSharedOptIn) return false;
@@ -210,6 +218,18 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   p->totalGlobalMem = kDeviceMemory;
   return cudaSuccess;
 }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = 0;  // it does not say
+  return cudaSuccess;
+}
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = 0;  // there is none
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   *total = kDeviceMemory;
   *free = kDeviceMemory - runtime().in_use;
@@ -232,6 +252,19 @@ cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
   });
   return cudaSuccess;
 }
+
+cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
+  return ::posix_memalign(p, 256, bytes ? bytes : 1) == 0 ? cudaSuccess : give(cudaErrorMemoryAllocation);
+}
+cudaError_t cudaFreeHost(void* p) {
+  std::free(p);
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
+  *pool = nullptr;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   enqueue(stream, [=] {

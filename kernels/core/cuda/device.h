@@ -1,0 +1,40 @@
+// What the machine has in NVIDIA GPUs, without CUDA's types: for hone doctor, for plans, for records of runs.
+//   for (const CudaDevice& gpu : cuda_devices()) gpu.name;   // "NVIDIA GB10"; none in a build without CUDA
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace hone {
+
+struct CudaDevice {
+  int index = 0;
+  std::string name;
+  int major = 0, minor = 0;  // compute capability
+  int multiprocessors = 0;
+  size_t memory = 0;         // bytes in all
+  size_t shared_memory = 0;  // bytes that a block may ask for
+  bool unified = false;      // one memory with the host: a budget for both, no copies needed
+  int clock_khz = 0, memory_clock_khz = 0, memory_bus_bits = 0;  // as the device states them; 0: does not say
+  std::string capability() const { return std::to_string(major) + "." + std::to_string(minor); }
+};
+
+std::vector<CudaDevice> cuda_devices();
+// "13.0", of the driver (the newest CUDA it serves) and of the runtime that this build has within; empty where none is.
+struct CudaVersions {
+  std::string driver, runtime;
+};
+CudaVersions cuda_versions();
+// Why there are no devices: "this program was built without CUDA", or what the driver said. Empty where there are.
+std::string why_no_cuda();
+
+// Bytes that this process may take on the device, and what is free and left so: half a GiB of a device's own memory
+// for CUDA's libraries; where the memory is the host's too, 8 GiB or 8 % of what the host can give (MemAvailable).
+// There never cudaMemGetInfo: it counts the page cache as used, and a host that runs out stands still instead of
+// failing.
+struct CudaBudget {
+  size_t bytes = 0, reserve = 0;
+};
+CudaBudget cuda_memory_budget(const CudaDevice&);
+
+}  // namespace hone

@@ -1,6 +1,7 @@
 #include "kernels/elementwise/elementwise.h"
 
 #include "kernels/core/check.h"
+#include "kernels/core/column_sums.h"
 #include "kernels/core/dispatch.h"
 
 namespace hone::kernels {
@@ -12,7 +13,7 @@ void convert(Stream&, Tensor&, const Tensor&);
 void add(Stream&, Tensor&, const Tensor&, const Tensor&);
 void scale(Stream&, Tensor&, const Tensor&);
 void add_bias(Stream&, Tensor&, const Tensor&);
-void add_column_sums(Stream&, Tensor&, const Tensor&);
+void add_column_sums(Stream&, Tensor&, Tensor& partial, const Tensor&);
 }  // namespace cpu
 namespace cuda {
 decltype(cpu::fill) fill;
@@ -48,7 +49,9 @@ void add_bias(Stream& stream, Tensor& y, const Tensor& bias) {
 
 void add_column_sums(Stream& stream, Tensor& sums, const Tensor& y) {
   Check("add_column_sums", stream)("sums", sums, {y.width()}, wide_of(y.dtype()));
-  run_on<&cpu::add_column_sums, &cuda::add_column_sums>(stream, sums, y);
+  Tensor partial;  // a row of sums a chunk of rows: cuda's blocks share the rows, cpu's threads share the columns
+  if (stream.target() == DeviceType::cuda) partial = Tensor(stream, {row_chunks(y.rows()), y.width()}, sums.dtype());
+  run_on<&cpu::add_column_sums, &cuda::add_column_sums>(stream, sums, partial, y);
 }
 
 void add(Stream& stream, Tensor& y, const Tensor& a, const Tensor& b) {

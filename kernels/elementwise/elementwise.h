@@ -11,6 +11,6 @@ void convert(Stream&, Tensor& y, const Tensor& x);               // same shape; 
 void add(Stream&, Tensor& y, const Tensor& a, const Tensor& b);  // y = a + b; y may be a or b
 void scale(Stream&, Tensor& y, const Tensor& factor);            // y *= factor[0]; factor (1), on the device
 void add_bias(Stream&, Tensor& y, const Tensor& bias);           // y[t] += bias; y (T, width), bias (width)
-void add_column_sums(Stream&, Tensor& sums, const Tensor& y);    // sums (width) += sum over t of y[t], in order
+void add_column_sums(Stream&, Tensor& sums, const Tensor& y);    // sums (width) += sum over t of y[t], in a fixed order
 
 }  // namespace hone::kernels

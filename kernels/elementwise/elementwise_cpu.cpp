@@ -96,7 +96,7 @@ void add_bias(Stream& stream, Tensor& y, const Tensor& bias) {
 }
 
 // Threads share the columns, so each sum is taken in the order of the rows.
-void add_column_sums(Stream& stream, Tensor& sums, const Tensor& y) {
+void add_column_sums(Stream& stream, Tensor& sums, Tensor&, const Tensor& y) {
   visit_stored(y.dtype(), [&]<class T>() {
     const Rows<const T> from = y.as_rows<T>();
     Wide<T>* const to = sums.data<Wide<T>>();

@@ -1,13 +1,19 @@
-// SwiGLU, rotary positions and embeddings beside their formulas in double.
+// SwiGLU, rotary positions and embeddings beside their formulas in double, on each device.
 #include <cmath>
 
 #include "kernels/embedding/embedding.h"
 #include "kernels/rope/rope.h"
 #include "kernels/swiglu/swiglu.h"
+#include "tests/support/devices.h"
 #include "tests/support/framed.h"
 
 namespace hone::test {
 namespace {
+
+class Swiglu : public OnEachDevice {};
+class Rope : public OnEachDevice {};
+INSTANTIATE_TEST_SUITE_P(On, Swiglu, each_device(), device_name);
+INSTANTIATE_TEST_SUITE_P(On, Rope, each_device(), device_name);
 
 constexpr auto kTypes = {DType::float32, DType::float64, DType::bfloat16};
 
@@ -21,11 +27,11 @@ Values together(std::initializer_list<const Framed*> frames) {
   return all;
 }
 
-TEST(Swiglu, AndItsGradientAreTheFormulas) {
-  // On both sides of the piece of 256 that the gradient is made in.
-  for (const Shape& shape : {Shape{1, 1}, {3, 31}, {17, 33}, {5, 255}, {5, 257}, {2, 4099}})
+TEST_P(Swiglu, AndItsGradientAreTheFormulas) {
+  // On both sides of the CPU's pieces of 256 and of a block's 4096; 264 and 4104 are whole vectors of any type.
+  for (const Shape& shape : {Shape{1, 1}, {3, 31}, {17, 33}, {5, 255}, {5, 257}, {2, 4099}, {17, 264}, {2, 4104}})
     for (const DType dtype : kTypes)
-      for (const int64_t pad : {0, 3}) {
+      for (const int64_t pad : {0, 3, 8}) {  // 3: rows that are not aligned
         SCOPED_TRACE(joined(shape, ", ", dtype, ", pad ", pad));
         const int64_t n = shape.elements();
         Values gate = random_values(n, 1, -6, 6);
@@ -39,7 +45,7 @@ TEST(Swiglu, AndItsGradientAreTheFormulas) {
           dgate[i] = dy[i] * up[i] * (s + gate[i] * s * (1 - s));
           dup[i] = dy[i] * gate[i] * s;
         }
-        on_threads([&](Stream& stream) {
+        on_device(stream(), [&](Stream& stream) {
           Framed g(stream, shape, dtype, pad, gate), u(stream, shape, dtype, pad, up), d(stream, shape, dtype, pad, dy);
           Framed out(stream, shape, dtype, pad), dg(stream, shape, dtype, pad), du(stream, shape, dtype, pad);
           kernels::swiglu(stream, *out, *g, *u);
@@ -56,7 +62,7 @@ TEST(Swiglu, AndItsGradientAreTheFormulas) {
       }
 }
 
-TEST(Rope, TurnsPairsByTheirAngles) {
+TEST_P(Rope, TurnsPairsByTheirAngles) {
   struct Case {
     int64_t heads, head_dim;
     std::vector<int32_t> positions;
@@ -64,9 +70,11 @@ TEST(Rope, TurnsPairsByTheirAngles) {
   for (const Case& c : {Case{1, 2, {0}},
                         {3, 6, {0, 1, 2, 0, 1}},
                         {2, 64, {0, 5, 100000, 131071}},
-                        {4, 30, std::vector<int32_t>(33, 7)}})
+                        {4, 30, std::vector<int32_t>(33, 7)},
+                        {5, 16, std::vector<int32_t>(70, 9)},  // a head more than a thread turns together
+                        {9, 128, {1000000007, 1, 2}}})
     for (const DType dtype : kTypes)
-      for (const int64_t pad : {0, 3}) {
+      for (const int64_t pad : {0, 3, 8}) {
         const int64_t tokens = int64_t(c.positions.size()), half = c.head_dim / 2, width = c.heads * c.head_dim;
         SCOPED_TRACE(joined(c.heads, " x ", c.head_dim, ", ", dtype, ", pad ", pad));
         Values inv_freq(half);
@@ -81,7 +89,7 @@ TEST(Rope, TurnsPairsByTheirAngles) {
               expected[at] = x[at] * std::cos(angle) - x[at + half] * std::sin(angle);
               expected[at + half] = x[at + half] * std::cos(angle) + x[at] * std::sin(angle);
             }
-        on_threads([&](Stream& stream) {
+        on_device(stream(), [&](Stream& stream) {
           Framed turns(stream, {tokens, c.head_dim}, wide_of(dtype)), in(stream, {tokens, width}, dtype, pad, x),
               y(stream, {tokens, width}, dtype, pad);
           kernels::rope_table(stream, *turns, Tensor::from(stream, {tokens}, c.positions),

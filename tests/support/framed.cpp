@@ -71,4 +71,11 @@ Values on_threads(const std::function<Values(Stream&)>& op) {
   return first;
 }
 
+Values on_device(Stream& stream, const std::function<Values(Stream&)>& op) {
+  if (stream.device().type == DeviceType::cpu) return on_threads(op);
+  const Values first = op(stream);
+  EXPECT_EQ(first, op(stream)) << "the same input gave other bits";
+  return first;
+}
+
 }  // namespace hone::test

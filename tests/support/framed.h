@@ -1,5 +1,5 @@
 // What tests of kernels are made of: values in double, tensors inside a frame of guards, the same call on 1 and 2
-// threads.
+// threads or again on a GPU.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -38,5 +38,7 @@ class Framed {
 
 // What `op` gives on one thread, after checking that two give the same bits.
 Values on_threads(const std::function<Values(Stream&)>& op);
+// The same on this stream's device; where that is no CPU, after checking that a second time gives the same bits.
+Values on_device(Stream&, const std::function<Values(Stream&)>& op);
 
 }  // namespace hone::test

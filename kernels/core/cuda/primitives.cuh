@@ -66,9 +66,10 @@ __device__ __forceinline__ T block_sum(T v, T* partial) {
   return total;
 }
 
-// `count` neighbouring elements that are loaded and stored as one; the address is a multiple of their size.
+// `count` neighbouring elements, loaded and stored 16 bytes at a time where they are as many; the address is a multiple
+// of their size, or of 16.
 template <class T, int count>
-struct alignas(sizeof(T) * count) Vector {
+struct alignas(sizeof(T) * count < 16 ? sizeof(T) * count : 16) Vector {
   T value[count];
 };
 template <int count, class T>
@@ -78,6 +79,31 @@ __device__ __forceinline__ Vector<T, count> load_vector(const T* p) {
 template <class T, int count>
 __device__ __forceinline__ void store_vector(T* p, const Vector<T, count>& v) {
   *reinterpret_cast<Vector<T, count>*>(p) = v;
+}
+
+// Vectors in what their elements are computed in, and of results, each rounded once.
+template <class T, int count>
+__device__ __forceinline__ Vector<Computed<T>, count> widened(const Vector<T, count>& v) {
+  Vector<Computed<T>, count> r;
+#pragma unroll
+  for (int j = 0; j < count; ++j) r.value[j] = widened(v.value[j]);
+  return r;
+}
+template <class T, int count>
+__device__ __forceinline__ Vector<T, count> narrowed(const Vector<Computed<T>, count>& v) {
+  Vector<T, count> r;
+  if constexpr (std::is_same_v<T, __nv_bfloat16> && count % 2 == 0) {  // two at a time
+#pragma unroll
+    for (int j = 0; j < count; j += 2) {
+      const uint32_t both = pack_bf16(v.value[j], v.value[j + 1]);
+      r.value[j] = __ushort_as_bfloat16(uint16_t(both));
+      r.value[j + 1] = __ushort_as_bfloat16(uint16_t(both >> 16));
+    }
+  } else {
+#pragma unroll
+    for (int j = 0; j < count; ++j) r.value[j] = narrowed<T>(v.value[j]);
+  }
+  return r;
 }
 
 // How many elements of T a kernel may load at once: those of 16 bytes where every address and the width allow it,

@@ -132,6 +132,10 @@ inline float __expf(float v) { return std::exp(v); }
 inline float __logf(float v) { return std::log(v); }
 inline float __fdividef(float a, float b) { return a / b; }
 inline float __frcp_rn(float v) { return 1.0f / v; }
+inline void sincospi(double half_turns, double* sine, double* cosine) {  // exact reduction, as on a GPU
+  const double angle = (half_turns - 2 * std::rint(half_turns / 2)) * 3.141592653589793;
+  *sine = std::sin(angle), *cosine = std::cos(angle);
+}
 template <class T>
 T __ldg(const T* p) {
   return *p;

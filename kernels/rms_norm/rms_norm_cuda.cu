@@ -41,7 +41,11 @@ __global__ void __launch_bounds__(kRmsNormThreads) rms_norm_kernel(const __grid_
   for (int64_t i = int64_t(threadIdx.x) * count; i < p.width; i += kRmsNormThreads * count) {
     Vector<T, count> v = load_vector<count>(x + i);
     if (p.delta) {
+#ifndef MUTANT_RMS_NORM_WRONG_STRIDE
       const Vector<T, count> d = load_vector<count>(p.delta + row * p.delta_stride + i);
+#else
+      const Vector<T, count> d = load_vector<count>(p.delta + row * p.x_stride + i);
+#endif
 #pragma unroll
       for (int j = 0; j < count; ++j) v.value[j] += d.value[j];
       store_vector(p.sum + row * p.sum_stride + i, v);
@@ -50,7 +54,10 @@ __global__ void __launch_bounds__(kRmsNormThreads) rms_norm_kernel(const __grid_
     for (int j = 0; j < count; ++j) squares += v.value[j] * v.value[j];
   }
   const T inv_rms = T(1) / std::sqrt(block_sum<kRmsNormThreads>(squares, partial) / T(p.width) + p.eps);
-  if (threadIdx.x == 0) p.inv_rms[row] = inv_rms;
+#ifndef MUTANT_RMS_NORM_ALL_THREADS_STORE
+  if (threadIdx.x == 0)
+#endif
+    p.inv_rms[row] = inv_rms;
   if (p.delta) x = p.sum + row * p.sum_stride;  // each thread reads back what it wrote
   for (int64_t i = int64_t(threadIdx.x) * count; i < p.width; i += kRmsNormThreads * count)
     store_vector(p.y + row * p.y_stride + i, rms_normalized(load_vector<count>(x + i), inv_rms, p.weight + i));
@@ -120,7 +127,9 @@ template <class T>
 __global__ void __launch_bounds__(kRmsNormThreads)
     rms_norm_weight_sum_kernel(T* dweight, const T* partial, int64_t chunks, int64_t width) {
   const int64_t column = int64_t(blockIdx.x) * kRmsNormThreads + threadIdx.x;
+#ifndef MUTANT_RMS_NORM_PAST_THE_WIDTH
   if (column >= width) return;
+#endif
   T sum = dweight[column];
   for (int64_t i = 0; i < chunks; ++i) sum += partial[i * width + column];
   dweight[column] = sum;

@@ -147,7 +147,7 @@ void residual(Stream& stream, Size s, int64_t pad) {
   std::vector<double> together(n);
   for (int64_t i = 0; i < n; ++i) together[i] = double(T(T(x[i]) + T(delta[i])));
   const Reference expected = reference(s, together, w, together);
-  const Framed<T> left(stream, s, pad, x), right(stream, s, pad, delta);
+  const Framed<T> left(stream, s, pad, x), right(stream, s, pad + 8, delta);
   const Tensor scale = Tensor::from(stream, {s.width}, std::vector<T>(w.begin(), w.end()));
   Framed<T> sum(stream, s, pad), y(stream, s, pad);
   Tensor inverse(stream, {s.rows}, dtype_of<T>), again(stream, {s.rows, s.width}, dtype_of<T>);

@@ -58,7 +58,9 @@ template <int threads, class T>
 __device__ __forceinline__ T block_sum(T v, T* partial) {
   v = warp_sum(v);
   if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = v;
+#ifndef MUTANT_BLOCK_SUM_NO_BARRIER
   __syncthreads();
+#endif
   T total = 0;
 #pragma unroll
   for (int i = 0; i < threads / 32; ++i) total += partial[i];

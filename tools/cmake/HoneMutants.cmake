@@ -1,0 +1,40 @@
+# Mutants: kernels with a fault put in, which the kernels' tests must notice. hone_add_mutants(TABLE TESTS) reads a table of
+#   NAME  source.cu  gtest filter  builds        builds: any of plain, asan, tsan, joined by commas
+# For each line that names this build the source is compiled once more with -DNAME and linked with TESTS, the object library of all
+# kernels' tests, before the libraries, which then keep their own object of it. The test mutant.NAME passes when some test fails.
+# Target `mutants`: all their programs.
+set(HONE_MUTANT_BUILD plain)
+if(HONE_SANITIZE MATCHES "address")
+  set(HONE_MUTANT_BUILD asan)
+elseif(HONE_SANITIZE MATCHES "thread")
+  set(HONE_MUTANT_BUILD tsan)
+endif()
+
+function(hone_add_mutants table tests)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${table})
+  add_custom_target(mutants)
+  file(STRINGS ${table} lines REGEX "^[^#]")
+  foreach(line IN LISTS lines)
+    if(NOT line MATCHES "^(MUTANT_[A-Z0-9_]+) +(kernels/[^ ]+_cuda\\.cu) +([^ ]+) +((plain|asan|tsan)(,(plain|asan|tsan))*) *$")
+      message(FATAL_ERROR "${table}: not NAME source.cu filter builds: ${line}")
+    endif()
+    set(name ${CMAKE_MATCH_1})
+    set(source ${CMAKE_SOURCE_DIR}/${CMAKE_MATCH_2})
+    set(filter ${CMAKE_MATCH_3})
+    string(REPLACE "," ";" builds ${CMAKE_MATCH_4})
+    if(NOT HONE_MUTANT_BUILD IN_LIST builds)
+      continue()
+    endif()
+    add_executable(${name})
+    hone_cuda_sources(${name} ${source})
+    target_compile_definitions(${name} PRIVATE ${name})
+    target_include_directories(${name} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/cuda_on_cpu)
+    target_link_libraries(${name} PRIVATE ${tests} hone_kernels cuda_on_cpu)
+    # Reports name the kernel; without line numbers a program takes a tenth of the disk, and of the linker's time.
+    set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/mutants)
+    target_link_options(${name} PRIVATE -Wl,--strip-debug)
+    add_dependencies(mutants ${name})
+    add_test(NAME mutant.${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/support/expect_red $<TARGET_FILE:${name}> --gtest_filter=${filter})
+    set_tests_properties(mutant.${name} PROPERTIES TIMEOUT 900)
+  endforeach()
+endfunction()

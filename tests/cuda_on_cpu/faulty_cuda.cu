@@ -82,6 +82,44 @@ __global__ void warp_without_syncwarp(int* out) {
   a[threadIdx.x] = int(threadIdx.x);
   out[threadIdx.x] = a[threadIdx.x ^ 1];
 }
+__global__ void returns_before_shuffle(int* out) {  // the others wait already
+  if (threadIdx.x == 31) return;
+  out[threadIdx.x] = __shfl_xor_sync(kAllLanes, 1, 1);
+}
+__global__ void masks_in_a_circle(int* out) {  // three lanes wait for each other, all the rest return
+  const unsigned lane = threadIdx.x;
+  if (lane < 3) out[lane] = __shfl_sync(1u << lane | 1u << (lane + 1) % 3, 1, int(lane));
+}
+__global__ void five_masks_at_once(int* out) {  // lanes 0 to 4 wait, each for another one
+  const int lane = int(threadIdx.x);
+  if (lane < 10) out[lane] = __shfl_sync(0x21u << lane % 5, 1, lane);
+}
+__global__ void sums_twice(int* out) {
+  SharedMemory shared;
+  int* const partial = shared.array<int>(kThreads / 32);
+  const int first = block_sum<kThreads>(1, partial);
+  out[threadIdx.x] = first + block_sum<kThreads>(2, partial);
+}
+__global__ void sums_twice_without_second_barrier(int* out) {
+  SharedMemory shared;
+  int* const partial = shared.array<int>(kThreads / 32);
+  int total = 0;
+  for (int i = 1; i <= 2; ++i) {
+    const int sum = warp_sum(i);
+    if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = sum;
+    __syncthreads();
+    for (int warp = 0; warp < kThreads / 32; ++warp) total += partial[warp];
+  }
+  out[threadIdx.x] = total;
+}
+__global__ void zeroed_without_barrier(int* out) {
+  SharedMemory shared;
+  int* const counts = shared.array<int>(64);
+  counts[threadIdx.x] = 0;
+  atomicAdd(&counts[63 - threadIdx.x], 1);
+  __syncthreads();
+  out[threadIdx.x] = counts[threadIdx.x];
+}
 __global__ void shared_overrun_by_one(int* out) {
   SharedMemory shared;
   int *const a = shared.array<int>(64), *const b = shared.array<int>(64);
@@ -127,6 +165,26 @@ __global__ void copy_without_wait(int* out, const int* in) {
   __syncthreads();
   out[threadIdx.x] = a[(63 - threadIdx.x) * 4];
   copy_async_wait<0>();
+}
+__global__ void copy_waited_for_too_few(int* out, const int* in) {
+  SharedMemory shared;
+  int* const a = shared.array<int>(256);
+  for (unsigned half = 0; half < 2; ++half) {
+    if (threadIdx.x % 2 == half) copy_async_16(a + threadIdx.x * 4, in + threadIdx.x * 4);
+    copy_async_commit();
+  }
+  copy_async_wait<1>();
+  __syncthreads();
+  out[threadIdx.x] = a[(63 - threadIdx.x) * 4];
+  copy_async_wait<0>();
+}
+__global__ void copy_one_stage_too_far(int* out, const int* in) {
+  SharedMemory shared;
+  int* const stages = shared.array<int>(2 * 256);
+  for (int stage = 1; stage <= 2; ++stage) copy_async_16(stages + stage * 256 + threadIdx.x * 4, in + threadIdx.x * 4);
+  copy_async_commit();
+  copy_async_wait<0>();
+  out[threadIdx.x] = stages[256 + threadIdx.x * 4];
 }
 __global__ void copy_never_waited_for(int* out, const int* in) {
   SharedMemory shared;
@@ -204,6 +262,13 @@ void run_faulty(Stream& stream, const std::string& name, Tensor& out, const Tens
                                                     {"shuffle_not_in_its_mask", shuffle_not_in_its_mask},
                                                     {"shuffles_at_two_calls", shuffles_at_two_calls},
                                                     {"barrier_against_shuffle", barrier_against_shuffle},
+                                                    {"returns_before_shuffle", returns_before_shuffle},
+                                                    {"masks_in_a_circle", masks_in_a_circle},
+                                                    {"five_masks_at_once", five_masks_at_once},
+                                                    {"sums_twice", sums_twice},
+                                                    {"sums_twice_without_second_barrier",
+                                                     sums_twice_without_second_barrier},
+                                                    {"zeroed_without_barrier", zeroed_without_barrier},
                                                     {"warp_with_syncwarp", warp_with_syncwarp},
                                                     {"warp_without_syncwarp", warp_without_syncwarp},
                                                     {"shared_overrun_by_one", shared_overrun_by_one},
@@ -218,6 +283,8 @@ void run_faulty(Stream& stream, const std::string& name, Tensor& out, const Tens
                                                     {"throws", throws}};
   const std::pair<const char*, CopyKernel> copies[] = {{"copy_with_wait", copy_with_wait},
                                                        {"copy_without_wait", copy_without_wait},
+                                                       {"copy_waited_for_too_few", copy_waited_for_too_few},
+                                                       {"copy_one_stage_too_far", copy_one_stage_too_far},
                                                        {"copy_never_waited_for", copy_never_waited_for},
                                                        {"copy_into_tile_still_read", copy_into_tile_still_read},
                                                        {"copy_misaligned", copy_misaligned},
@@ -229,6 +296,7 @@ void run_faulty(Stream& stream, const std::string& name, Tensor& out, const Tens
   if (name == "blocks_add_with_atomic") return launch(stream, blocks_add_with_atomic, {8}, {kThreads}, 0, to);
   if (name == "blocks_add_without_atomic") return launch(stream, blocks_add_without_atomic, {8}, {kThreads}, 0, to);
   if (name == "too_many_threads") return launch(stream, nothing, {}, {1056}, 0, to);
+  if (name == "no_threads") return launch(stream, nothing, {}, {0}, 0, to);
   if (name == "too_much_shared") return launch(stream, nothing, {}, {kThreads}, 100 * 1024, to);
   if (name == "shared_not_asked_for") {
     cudaLaunchConfig_t config{};
@@ -268,7 +336,8 @@ std::vector<int32_t> expected(const std::string& name) {
     if (name.starts_with("reverse")) want[i] = 63 - i;
     if (name.starts_with("warp")) want[i] = i ^ 1;
     if (name.starts_with("blocks_add")) want[i] = 8;
-    if (name == "copy_with_wait" || name == "copy_without_wait") want[i] = 5;
+    if (name.starts_with("sums_twice")) want[i] = 3 * 64;
+    if (name.starts_with("copy_with") || name == "copy_waited_for_too_few") want[i] = 5;
     if (name == "copy_into_tile_still_read") want[i] = 7;
   }
   return want;

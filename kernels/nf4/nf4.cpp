@@ -7,7 +7,7 @@ namespace hone::kernels {
 
 namespace cpu {
 void nf4_quantize(Stream&, QuantizedTensor&, int64_t, const Tensor&);
-void nf4_nest_scales(Stream&, NestedScales&, const Tensor& absmax);
+void nf4_nest_scales(Stream&, NestedScales&, Tensor& sums, const Tensor& absmax);
 void nf4_dequantize(Stream&, Tensor&, const QuantizedTensor&, int64_t, int64_t);
 }  // namespace cpu
 namespace cuda {
@@ -57,7 +57,8 @@ QuantizedTensor nf4_nest_scales(Stream& stream, const QuantizedTensor& weight) {
                       .nested = Tensor(stream, {blocks_of(absmax.elements(), kNestedBlock)}, DType::float32),
                       .map = Tensor(stream, {256}, DType::float32)};
   scales.map.write<float>(dynamic_map());
-  run_on<&cpu::nf4_nest_scales, &cuda::nf4_nest_scales>(stream, scales, absmax);
+  Tensor sums(stream, scales.nested.shape(), DType::float64);
+  run_on<&cpu::nf4_nest_scales, &cuda::nf4_nest_scales>(stream, scales, sums, absmax);
   return {weight.shape, weight.codes, scales};
 }
 

@@ -13,7 +13,8 @@ QuantizedTensor nf4_empty(Stream&, const Shape& shape);
 // first_element is a multiple of 64; n too, unless the piece ends the weight. Overwrites codes and scales of that piece. An all-zero block
 // gets code 0.
 void nf4_quantize(Stream&, QuantizedTensor& weight, int64_t first_element, const Tensor& values);
-// The same weight with its scales in 8 bits (double quantisation): offset is their mean, blocks of 256.
+// The same weight with its scales in 8 bits (double quantisation): offset is their mean, blocks of 256. Waits for the
+// device.
 QuantizedTensor nf4_nest_scales(Stream&, const QuantizedTensor& weight);
 // rows (n, m) float32, float64 or bfloat16: rows first_row … first_row + n - 1 of the weight, columns first_column …
 // first_column + m - 1, level * absmax in float32.

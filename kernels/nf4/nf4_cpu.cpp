@@ -3,7 +3,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #if defined(__AVX512BW__)
 #include <immintrin.h>
@@ -11,22 +10,16 @@
 
 #include "kernels/core/lanes.h"
 #include "kernels/nf4/nf4.h"
+#include "kernels/nf4/rule.h"
 
 namespace hone::kernels::cpu {
 
 namespace {
-// The thresholds are the float32 midpoints of neighbouring levels; a value on one goes down.
 constexpr size_t kThresholds = 15;
-using Thresholds = std::array<float, kThresholds>;
-Thresholds thresholds() {
-  Thresholds middle{};
-  const auto levels = nf4_levels();
-  for (size_t i = 0; i < middle.size(); ++i) middle[i] = (levels[i] + levels[i + 1]) / 2;
-  return middle;
-}
+using Thresholds = std::span<const float, kThresholds>;
 
-// The codes of one block: the number of thresholds strictly below x * inverse. NaN (0 times the infinite reciprocal of
-// an all-zero block) counts none: code 0. Two codes a byte, the high half first.
+// The codes of one block: the number of thresholds strictly below x * inverse, which is NaN (0 times the infinite
+// reciprocal) in an all-zero block. Two codes a byte, the high half first.
 constexpr size_t kBlock = size_t(kQuantizedBlock);
 using Codes = std::array<int16_t, kBlock>;
 using Packed = std::array<uint8_t, kBlock / 2>;
@@ -40,7 +33,7 @@ Packed packed(const Codes& code) {
   return bytes;
 }
 
-Packed codes_of(const std::array<float, kBlock>& x, float inverse, const Thresholds& middle) {
+Packed codes_of(const std::array<float, kBlock>& x, float inverse, Thresholds middle) {
   std::array<int32_t, kBlock> count{};
   for (size_t i = 0; i < kBlock; ++i) {
     const float scaled = x[i] * inverse;
@@ -61,7 +54,7 @@ int16_t order_of(int16_t bits) { return int16_t(bits ^ ((bits >> 15) & 0x7FFF));
 // have: at another exponent everything is the same but the exponents, as long as none leaves its range.
 class Bounds {
  public:
-  explicit Bounds(const Thresholds& middle) {
+  explicit Bounds(Thresholds middle) {
     for (size_t mantissa = 0; mantissa < rows_.size(); ++mantissa) {
       const float inverse = 1.0f / value_at(int(kExponentOfOne << 7 | mantissa));
       for (size_t k = 0; k < middle.size(); ++k) {
@@ -165,7 +158,7 @@ void for_each_block(Stream& stream, const T* from, int64_t count, Body&& body) {
 }  // namespace
 
 void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element, const Tensor& values) {
-  static const Thresholds middle = thresholds();
+  const Thresholds middle = nf4_thresholds();
   static const Bounds bounds(middle);
   float* const absmax = std::get<FloatScales>(weight.scales).absmax.data<float>() + first_element / kQuantizedBlock;
   uint8_t* const codes = weight.codes.data<uint8_t>() + first_element / 2;
@@ -198,27 +191,18 @@ void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element
                  });
 }
 
-namespace {
-// bounds[c]: from where on a value has at least code c. The rule of bitsandbytes' CUDA library: the nearer of the two
-// neighbours in the sorted map, and of two equally near ones the even code, where its search ends.
-std::array<float, 256> code_bounds(std::span<const float, 256> map) {
-  std::array<float, 256> bounds;
-  bounds[0] = -std::numeric_limits<float>::infinity();
-  for (size_t c = 1; c < 256; ++c) {
-    const float middle = (map[c - 1] + map[c]) / 2;
-    bounds[c] = c % 2 == 0 ? middle : std::nextafter(middle, std::numeric_limits<float>::infinity());
-  }
-  return bounds;
-}
-}  // namespace
-
-void nf4_nest_scales(Stream& stream, NestedScales& scales, const Tensor& absmax) {
+void nf4_nest_scales(Stream& stream, NestedScales& scales, Tensor& sums, const Tensor& absmax) {
   const float* const from = absmax.data<float>();
   const int64_t count = absmax.elements();
-  double sum = 0;  // in one order, whatever the threads: all codes depend on it
-  for (int64_t i = 0; i < count; ++i) sum += double(from[i]);
-  const float offset = scales.offset = count > 0 ? float(sum / double(count)) : 0.0f;
-  const std::array<float, 256> bounds = code_bounds(dynamic_map());
+  double* const sum = sums.data<double>();
+  stream.parallel(sums.elements(), 64, [&](int64_t first, int64_t last) {
+    for (int64_t b = first; b < last; ++b) {
+      const float* const block = from + b * kNestedBlock;
+      sum[b] = sum_of<double>(std::min(kNestedBlock, count - b * kNestedBlock), [&](int64_t i) { return block[i]; });
+    }
+  });
+  const float offset = scales.offset = nested_offset({sum, size_t(sums.elements())}, count);
+  const auto bounds = dynamic_bounds();
   float* const nested = scales.nested.data<float>();
   uint8_t* const codes = scales.codes.data<uint8_t>();
   stream.parallel(count, 64 * kNestedBlock, [&](int64_t first, int64_t last) {

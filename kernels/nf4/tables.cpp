@@ -1,9 +1,13 @@
-// The constants of the format, by their bits.
+// The constants of the format, by their bits, and what follows from them.
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 
+#include "kernels/core/lanes.h"
 #include "kernels/nf4/nf4.h"
+#include "kernels/nf4/rule.h"
 
 namespace hone::kernels {
 
@@ -59,6 +63,36 @@ std::span<const float, 16> nf4_levels() {
 std::span<const float, 256> dynamic_map() {
   static const std::array<float, 256> map = as_floats(kDynamicMap);
   return map;
+}
+
+
+std::span<const float, 15> nf4_thresholds() {
+  static const std::array<float, 15> thresholds = [] {
+    std::array<float, 15> middle{};
+    for (size_t i = 0; i < middle.size(); ++i) middle[i] = (nf4_levels()[i] + nf4_levels()[i + 1]) / 2;
+    return middle;
+  }();
+  return thresholds;
+}
+
+std::span<const float, 256> dynamic_bounds() {
+  static const std::array<float, 256> bounds = [] {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const auto map = dynamic_map();
+    std::array<float, 256> from{};
+    from[0] = -kInfinity;
+    for (size_t c = 1; c < from.size(); ++c) {
+      const float middle = (map[c - 1] + map[c]) / 2;
+      from[c] = c % 2 == 0 ? middle : std::nextafter(middle, kInfinity);
+    }
+    return from;
+  }();
+  return bounds;
+}
+
+float nested_offset(std::span<const double> sums, int64_t count) {
+  const double sum = sum_of<double>(int64_t(sums.size()), [&](int64_t i) { return sums[size_t(i)]; });
+  return count > 0 ? float(sum / double(count)) : 0.0f;
 }
 
 }  // namespace hone::kernels

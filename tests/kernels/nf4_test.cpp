@@ -1,15 +1,20 @@
 // NF4 beside bitsandbytes' bytes (tests/golden/nf4) and beside the rule its CUDA library searches 8-bit codes by.
 #include "kernels/nf4/nf4.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
 #include "checkpoints/formats/safetensors.h"
+#include "tests/support/devices.h"
 #include "tests/support/environment.h"
 #include "tests/support/framed.h"
 
 namespace hone::test {
 namespace {
+
+class Nf4 : public OnEachDevice {};
+INSTANTIATE_TEST_SUITE_P(On, Nf4, each_device(), device_name);
 
 class Golden {
  public:
@@ -53,7 +58,7 @@ std::vector<uint32_t> bits(const std::vector<float>& values) {
   return words;
 }
 
-TEST(Nf4, TablesAreThoseOfBitsandbytes) {
+TEST(Nf4Tables, AreThoseOfBitsandbytes) {
   const Golden tables("tables");
   const auto levels = kernels::nf4_levels();
   const auto map = kernels::dynamic_map();
@@ -61,16 +66,15 @@ TEST(Nf4, TablesAreThoseOfBitsandbytes) {
   EXPECT_EQ(bits({map.begin(), map.end()}), bits(tables.floats("dynamic_map")));
 }
 
-TEST(Nf4, CodesScalesAndValuesAreThoseOfBitsandbytes) {
+TEST_P(Nf4, CodesScalesAndValuesAreThoseOfBitsandbytes) {
   // Where its CPU and its CUDA library differ, these are CUDA's: a block of zeros, one that its CPU library limits.
   const std::map<std::string, size_t> excepted{{"zero_block", 3}, {"denormal_block", 1}};
   for (const std::string name : {"normal", "blocks_across_rows", "zero_block", "outliers", "ragged", "odd",
                                  "denormal_block", "ties", "scaled_ties", "nested", "half"}) {
     SCOPED_TRACE(name);
     const Golden file(name);
-    Stream stream = Stream::cpu(2);
     const Shape shape = file.shape("input");
-    const QuantizedTensor weight = quantized(stream, shape, file.floats("input"));
+    const QuantizedTensor weight = quantized(stream(), shape, file.floats("input"));
     EXPECT_EQ(bits(absmax_of(weight)), bits(file.floats("absmax")));
     std::vector<uint8_t> codes = weight.codes.to_host<uint8_t>(), theirs = file.bytes("codes");
     if (shape.elements() % 2 == 1) codes.back() &= 0xF0, theirs.back() &= 0xF0;
@@ -78,24 +82,23 @@ TEST(Nf4, CodesScalesAndValuesAreThoseOfBitsandbytes) {
       for (size_t i = 0; i < 32; ++i) theirs[32 * block->second + i] = codes[32 * block->second + i];
     EXPECT_EQ(codes, theirs);
     if (file.has("values") && !excepted.contains(name)) {
-      EXPECT_EQ(bits(dequantized(stream, weight)), bits(file.floats("values")));
+      EXPECT_EQ(bits(dequantized(stream(), weight)), bits(file.floats("values")));
     }
   }
 }
 
-TEST(Nf4, NestedScalesOfAFileAreReadToTheBit) {
+TEST_P(Nf4, NestedScalesOfAFileAreReadToTheBit) {
   for (const std::string name : {"nested", "half"}) {
     const Golden file(name);
-    Stream stream = Stream::cpu();
     const auto map = kernels::dynamic_map();
     const std::vector<uint8_t> codes = file.bytes("codes"), scales = file.bytes("nested_codes");
     const std::vector<float> nested = file.floats("nested_absmax");
-    const QuantizedTensor weight{file.shape("input"), Tensor::from(stream, {int64_t(codes.size())}, codes),
-                                 NestedScales{Tensor::from(stream, {int64_t(scales.size())}, scales),
-                                              Tensor::from(stream, {int64_t(nested.size())}, nested),
-                                              Tensor::from(stream, {256}, std::vector<float>(map.begin(), map.end())),
+    const QuantizedTensor weight{file.shape("input"), Tensor::from(stream(), {int64_t(codes.size())}, codes),
+                                 NestedScales{Tensor::from(stream(), {int64_t(scales.size())}, scales),
+                                              Tensor::from(stream(), {int64_t(nested.size())}, nested),
+                                              Tensor::from(stream(), {256}, std::vector<float>(map.begin(), map.end())),
                                               file.floats("nested_offset")[0]}};
-    EXPECT_EQ(bits(dequantized(stream, weight)), bits(file.floats("nested_values"))) << name;
+    EXPECT_EQ(bits(dequantized(stream(), weight)), bits(file.floats("nested_values"))) << name;
   }
 }
 
@@ -115,8 +118,7 @@ uint8_t searched(std::span<const float, 256> map, float x) {
   return uint8_t(x < (map[size_t(below)] + here) * 0.5f ? below : at);
 }
 
-TEST(Nf4, NestedCodesFollowTheSearchOfTheCudaLibrary) {
-  Stream stream = Stream::cpu();
+TEST_P(Nf4, NestedCodesFollowTheSearchOfTheCudaLibrary) {
   const auto map = kernels::dynamic_map();
   // Scales with a mean of 0 and a largest of 1 in each 256, so that the library's x is the scale itself: every value of
   // the map, every midpoint and its two neighbours, with its negative.
@@ -132,9 +134,9 @@ TEST(Nf4, NestedCodesFollowTheSearchOfTheCudaLibrary) {
     padded.push_back(x);
   }
   const int64_t blocks = int64_t(padded.size());
-  QuantizedTensor weight = kernels::nf4_empty(stream, {blocks, 64});
+  QuantizedTensor weight = kernels::nf4_empty(stream(), {blocks, 64});
   std::get<FloatScales>(weight.scales).absmax.write<float>(padded);
-  const QuantizedTensor nested = kernels::nf4_nest_scales(stream, weight);
+  const QuantizedTensor nested = kernels::nf4_nest_scales(stream(), weight);
   const NestedScales& made = std::get<NestedScales>(nested.scales);
   ASSERT_EQ(made.offset, 0);
   const std::vector<uint8_t> codes = made.codes.to_host<uint8_t>();
@@ -142,11 +144,10 @@ TEST(Nf4, NestedCodesFollowTheSearchOfTheCudaLibrary) {
   EXPECT_EQ(made.nested.to_host<float>(), std::vector<float>(size_t((blocks + 255) / 256), 1.0f));
 }
 
-TEST(Nf4, NestedScalesOfRealWeightsFollowOneOfTheLibrarysRules) {
+TEST_P(Nf4, NestedScalesOfRealWeightsFollowOneOfTheLibrarysRules) {
   const Golden file("nested");
-  Stream stream = Stream::cpu();
   const QuantizedTensor nested =
-      kernels::nf4_nest_scales(stream, quantized(stream, file.shape("input"), file.floats("input")));
+      kernels::nf4_nest_scales(stream(), quantized(stream(), file.shape("input"), file.floats("input")));
   const NestedScales& made = std::get<NestedScales>(nested.scales);
   EXPECT_LT(std::abs(made.offset / file.floats("nested_offset")[0] - 1), 2e-7);  // a mean, summed in another order
   const std::vector<uint8_t> ours = made.codes.to_host<uint8_t>(), theirs = file.bytes("nested_codes");
@@ -158,31 +159,29 @@ TEST(Nf4, NestedScalesOfRealWeightsFollowOneOfTheLibrarysRules) {
   EXPECT_LE(differ, 3) << "the rules differ in about one code of 500";
 }
 
-TEST(Nf4, EqualScalesNestToCodeZero) {
-  Stream stream = Stream::cpu();
+TEST_P(Nf4, EqualScalesNestToCodeZero) {
   const QuantizedTensor nested =
-      kernels::nf4_nest_scales(stream, quantized(stream, {4, 64}, std::vector<float>(256, 0.5f)));
+      kernels::nf4_nest_scales(stream(), quantized(stream(), {4, 64}, std::vector<float>(256, 0.5f)));
   EXPECT_EQ(std::get<NestedScales>(nested.scales).codes.to_host<uint8_t>(), std::vector<uint8_t>(4, 0));
-  EXPECT_EQ(dequantized(stream, nested), std::vector<float>(256, 0.5f));
+  EXPECT_EQ(dequantized(stream(), nested), std::vector<float>(256, 0.5f));
 }
 
-TEST(Nf4, ZerosAndWhatIsNoNumber) {
-  Stream stream = Stream::cpu();
+TEST_P(Nf4, ZerosAndWhatIsNoNumber) {
   std::vector<float> values(128, 0.0f);
-  QuantizedTensor weight = quantized(stream, {2, 64}, values);
+  QuantizedTensor weight = quantized(stream(), {2, 64}, values);
   EXPECT_EQ(weight.codes.to_host<uint8_t>(), std::vector<uint8_t>(64, 0x00));
   EXPECT_EQ(absmax_of(weight), (std::vector<float>{0, 0}));
-  for (const float value : dequantized(stream, weight)) EXPECT_EQ(value, 0);
+  for (const float value : dequantized(stream(), weight)) EXPECT_EQ(value, 0);
   values[0] = NAN, values[1] = 2;  // code 0, and the block's scale is that of its numbers
-  weight = quantized(stream, {2, 64}, values);
+  weight = quantized(stream(), {2, 64}, values);
   EXPECT_EQ(absmax_of(weight)[0], 2);
   EXPECT_EQ(weight.codes.to_host<uint8_t>()[0], 0x0F);
 }
 
 // Every bfloat16 value under every mantissa of the block's largest, at exponents on both sides of where the rule of the
 // bounds holds: the bytes of the same values in float32.
-TEST(Nf4, BfloatsAreQuantisedAsTheirFloats) {
-  Stream stream = Stream::cpu(2);
+TEST_P(Nf4, BfloatsAreQuantisedAsTheirFloats) {
+  Stream cpu = Stream::cpu(2);
   const auto bits_as = [](uint32_t word) { return std::bit_cast<bfloat16>(uint16_t(word)); };
   for (const uint32_t exponent : {1u, 15u, 16u, 127u, 239u, 240u, 254u}) {
     std::vector<bfloat16> narrow;
@@ -199,62 +198,159 @@ TEST(Nf4, BfloatsAreQuantisedAsTheirFloats) {
     std::vector<float> wide;
     for (const bfloat16 value : narrow) wide.push_back(float(value));
     const Shape shape{int64_t(wide.size()), 1};
-    const QuantizedTensor expected = quantized(stream, shape, wide);
-    QuantizedTensor weight = kernels::nf4_empty(stream, shape);
-    kernels::nf4_quantize(stream, weight, 0, Tensor::from(stream, {shape[0]}, narrow));
+    const QuantizedTensor expected = quantized(cpu, shape, wide);
+    QuantizedTensor weight = kernels::nf4_empty(stream(), shape);
+    kernels::nf4_quantize(stream(), weight, 0, Tensor::from(stream(), {shape[0]}, narrow));
     EXPECT_EQ(absmax_of(weight), absmax_of(expected)) << exponent;
     EXPECT_EQ(weight.codes.to_host<uint8_t>(), expected.codes.to_host<uint8_t>()) << exponent;
   }
 }
 
-// Odd widths, blocks over row ends, a range of rows, both types, in pieces, on threads; nothing is written outside.
-TEST(Nf4, RowsAndPieces) {
-  for (const Shape& shape : {Shape{1, 1}, {7, 13}, {65, 63}, {33, 64}, {40, 65}, {300, 100}}) {
-    SCOPED_TRACE(joined(shape));
-    const int64_t n = shape.elements();
-    const std::vector<float> values = [&] {
-      const Values v = random_values(n, 5);
-      return std::vector<float>(v.begin(), v.end());
-    }();
-    Stream one = Stream::cpu();
-    const QuantizedTensor whole = quantized(one, shape, values);
-    const std::vector<float> all = dequantized(one, whole);
-    QuantizedTensor pieces = kernels::nf4_empty(one, shape);
-    for (int64_t at = 0; at < n; at += 192) {
-      const int64_t count = std::min<int64_t>(192, n - at);
-      kernels::nf4_quantize(
-          one, pieces, at,
-          Tensor::from(one, {count}, std::vector<float>(&values[size_t(at)], &values[size_t(at)] + count)));
-    }
-    EXPECT_EQ(pieces.codes.to_host<uint8_t>(), whole.codes.to_host<uint8_t>());
-    EXPECT_EQ(absmax_of(pieces), absmax_of(whole));
-    const Values levels(all.begin(), all.end());
-    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
-      for (const int64_t first : {int64_t(0), shape[0] / 2}) {
-        const int64_t rows = shape[0] - first;
-        const Values expected = rounded_to(dtype, levels);
-        const Values got = on_threads([&](Stream& stream) {
-          const QuantizedTensor weight = quantized(stream, shape, values);
-          EXPECT_EQ(weight.codes.to_host<uint8_t>(), whole.codes.to_host<uint8_t>());
-          Framed to(stream, {rows, shape[1]}, dtype, 3);
-          kernels::nf4_dequantize(stream, *to, weight, first);
-          EXPECT_TRUE(to.intact());
-          return to.values();
-        });
-        for (int64_t i = 0; i < rows * shape[1]; ++i) ASSERT_EQ(got[size_t(i)], expected[size_t(first * shape[1] + i)]);
-        // Some of the columns, from the middle of a block too.
-        for (const int64_t column : {shape[1] / 3, shape[1] / 2}) {
-          Framed part(one, {rows, shape[1] - column}, dtype, 1);
-          kernels::nf4_dequantize(one, *part, whole, first, column);
-          EXPECT_TRUE(part.intact());
-          const Values some = part.values();
-          for (int64_t r = 0; r < rows; ++r)
-            for (int64_t i = column; i < shape[1]; ++i)
-              ASSERT_EQ(some[size_t(r * (shape[1] - column) + i - column)],
-                        expected[size_t((first + r) * shape[1] + i)]);
-        }
-      }
+// A weight with bytes of 0xEE before and behind its codes, and of -7 around its scales.
+class GuardedWeight {
+ public:
+  GuardedWeight(Stream& stream, const Shape& shape)
+      : bytes_((shape.elements() + 1) / 2),
+        blocks_((shape.elements() + 63) / 64),
+        codes_(Tensor::from(stream, {bytes_ + 128}, std::vector<uint8_t>(size_t(bytes_ + 128), 0xEE))),
+        absmax_(Tensor::from(stream, {blocks_ + 8}, std::vector<float>(size_t(blocks_ + 8), -7.0f))),
+        weight{shape, codes_.flat_range(64, {bytes_}), FloatScales{absmax_.flat_range(4, {blocks_})}} {}
+  bool intact() const {
+    const std::vector<uint8_t> codes = codes_.to_host<uint8_t>();
+    const std::vector<float> absmax = absmax_.to_host<float>();
+    return std::count(codes.begin(), codes.begin() + 64, 0xEE) == 64 &&
+           std::count(codes.end() - 64, codes.end(), 0xEE) == 64 &&
+           std::count(absmax.begin(), absmax.begin() + 4, -7.0f) == 4 &&
+           std::count(absmax.end() - 4, absmax.end(), -7.0f) == 4;
   }
+
+ private:
+  int64_t bytes_, blocks_;
+  Tensor codes_, absmax_;
+
+ public:
+  QuantizedTensor weight;
+};
+
+// Below a piece of 16 bytes and above it; whole pieces, with blocks inside rows and across their ends, and not; more
+// than a block of threads has, and more than a block of nested scales.
+const std::vector<Shape> kShapes{{1, 1}, {7, 13}, {65, 63}, {33, 64}, {40, 65}, {300, 100}, {9, 72}, {70, 264}};
+
+std::vector<float> drawn(int64_t count) {
+  const Values values = random_values(count, 5);
+  return {values.begin(), values.end()};
+}
+
+// In pieces that lie where vectors can be loaded and where not; nothing is written outside, and the bytes are those of
+// one thread of the CPU.
+TEST_P(Nf4, PiecesMakeTheBytesOfTheWhole) {
+  Stream cpu = Stream::cpu();
+  for (const Shape& shape : kShapes)
+    for (const DType dtype : {DType::float32, DType::bfloat16})
+      for (const int64_t offset : {0, 1, 8}) {
+        SCOPED_TRACE(joined(shape, ", ", dtype, ", offset ", offset));
+        const int64_t n = shape.elements(), most = n < 2000 ? 192 : 9600;
+        const Values values = [&] {
+          const std::vector<float> v = drawn(n);
+          return rounded_to(dtype, Values(v.begin(), v.end()));
+        }();
+        const QuantizedTensor whole = quantized(cpu, shape, {values.begin(), values.end()});
+        GuardedWeight guarded(stream(), shape);
+        for (int64_t at = 0; at < n; at += most) {
+          const int64_t count = std::min<int64_t>(most, n - at);
+          Values piece(size_t(offset), NAN);
+          piece.insert(piece.end(), values.begin() + at, values.begin() + at + count);
+          const Tensor all = tensor_of(stream(), {offset + count}, piece, dtype);
+          kernels::nf4_quantize(stream(), guarded.weight, at, all.flat_range(offset, {count}));
+        }
+        EXPECT_EQ(guarded.weight.codes.to_host<uint8_t>(), whole.codes.to_host<uint8_t>());
+        EXPECT_EQ(absmax_of(guarded.weight), absmax_of(whole));
+        EXPECT_TRUE(guarded.intact());
+      }
+}
+
+QuantizedTensor moved_to(Stream& stream, const QuantizedTensor& weight) {
+  const auto moved = [&]<class T>(const Tensor& tensor, T) {
+    return Tensor::from(stream, tensor.shape(), tensor.to_host<T>());
+  };
+  const Tensor codes = moved(weight.codes, uint8_t());
+  if (const auto* plain = std::get_if<FloatScales>(&weight.scales))
+    return {weight.shape, codes, FloatScales{moved(plain->absmax, float())}};
+  const auto& nested = std::get<NestedScales>(weight.scales);
+  return {weight.shape, codes,
+          NestedScales{moved(nested.codes, uint8_t()), moved(nested.nested, float()), moved(nested.map, float()),
+                       nested.offset}};
+}
+
+// Windows of rows and columns, from the middle of a block too, in all types, on threads; nothing is written outside.
+TEST_P(Nf4, RowsAndColumns) {
+  Stream one = Stream::cpu();
+  for (const Shape& shape : kShapes)
+    for (const bool nest : {false, true}) {
+      SCOPED_TRACE(joined(shape, nest ? ", nested" : ""));
+      const QuantizedTensor plain = quantized(one, shape, drawn(shape.elements()));
+      const QuantizedTensor source = nest ? kernels::nf4_nest_scales(one, plain) : plain;
+      const std::vector<float> all = dequantized(one, source);
+      const QuantizedTensor weight = moved_to(stream(), source);
+      struct Window {
+        int64_t row, column, pad;
+      };
+      for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
+        for (const Window w : {Window{0, 0, 0},
+                               {0, 0, 3},
+                               {shape[0] / 2, 0, 8},
+                               {shape[0] / 2, shape[1] / 2, 1},
+                               {0, shape[1] / 3, 8}}) {
+          const int64_t rows = shape[0] - w.row, columns = shape[1] - w.column;
+          const auto got = [&](Stream& stream) {
+            Framed to(stream, {rows, columns}, dtype, w.pad);
+            kernels::nf4_dequantize(stream, *to, stream.device().type == DeviceType::cpu ? source : weight, w.row,
+                                    w.column);
+            EXPECT_TRUE(to.intact());
+            return to.values();
+          };
+          Values expected;
+          for (int64_t r = w.row; r < shape[0]; ++r)
+            for (int64_t i = w.column; i < shape[1]; ++i) expected.push_back(all[size_t(r * shape[1] + i)]);
+          EXPECT_EQ(on_device(stream(), got), rounded_to(dtype, expected))
+              << dtype << ", from row " << w.row << ", column " << w.column << ", pad " << w.pad;
+        }
+    }
+}
+
+// The same scales as the CPU's, to the byte, and the same mean; on meta, the bytes that run.
+TEST_P(Nf4, NestedScalesAreThoseOfTheCpu) {
+  Stream cpu = Stream::cpu();
+  for (const int64_t blocks : {1, 15, 16, 17, 255, 256, 257, 2100}) {
+    std::vector<float> scales = drawn(blocks);
+    for (float& scale : scales) scale = std::abs(scale) + 0.01f;
+    const auto nested = [&](Stream& stream) {
+      QuantizedTensor weight = kernels::nf4_empty(stream, {blocks, 64});
+      std::get<FloatScales>(weight.scales).absmax.write<float>(scales);
+      return std::get<NestedScales>(kernels::nf4_nest_scales(stream, weight).scales);
+    };
+    const NestedScales expected = nested(cpu), got = nested(stream());
+    EXPECT_EQ(got.offset, expected.offset) << blocks;
+    EXPECT_EQ(got.codes.to_host<uint8_t>(), expected.codes.to_host<uint8_t>()) << blocks;
+    EXPECT_EQ(got.nested.to_host<float>(), expected.nested.to_host<float>()) << blocks;
+    double sum = 0;
+    for (const float scale : scales) sum += scale;
+    EXPECT_LT(std::abs(expected.offset / (sum / double(blocks)) - 1), kFloat32);
+  }
+}
+
+TEST_P(Nf4, PlannedBytesAreTheMeasured) {
+  const auto peak = [](Stream& stream) {
+    QuantizedTensor weight = kernels::nf4_empty(stream, {300, 100});
+    const Tensor values = tensor_of(stream, {30000}, Values(30000), DType::bfloat16);
+    kernels::nf4_quantize(stream, weight, 0, values);
+    weight = kernels::nf4_nest_scales(stream, weight);
+    Tensor rows(stream, {10, 100}, DType::bfloat16);
+    kernels::nf4_dequantize(stream, rows, weight, 20);
+    return stream.allocator()->usage().peak;
+  };
+  Stream meta = Stream::meta(stream().target());
+  EXPECT_EQ(peak(meta), peak(stream()));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // What kernels are made of: reductions in a fixed order, aligned vectors. The same source runs on a GPU and in the
 // emulated build.
 #pragma once
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/core/cuda/ptx.cuh"
@@ -49,6 +50,14 @@ template <class T>
 __device__ __forceinline__ T warp_sum(T v) {
 #pragma unroll
   for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(kAllLanes, v, offset);
+  return v;
+}
+
+// The largest over the warp, in every lane; what is not a number is passed over. The whole warp calls it.
+template <class T>
+__device__ __forceinline__ T warp_max(T v) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) v = std::fmax(v, __shfl_xor_sync(kAllLanes, v, offset));
   return v;
 }
 

@@ -136,6 +136,8 @@ inline void sincospi(double half_turns, double* sine, double* cosine) {  // exac
   const double angle = (half_turns - 2 * std::rint(half_turns / 2)) * 3.141592653589793;
   *sine = std::sin(angle), *cosine = std::cos(angle);
 }
+inline float __fmul_rn(float a, float b) { return a * b; }  // never part of a fused multiply-add
+inline float __fadd_rn(float a, float b) { return a + b; }
 template <class T>
 T __ldg(const T* p) {
   return *p;

@@ -1,0 +1,252 @@
+// A piece is 16 bytes of values, 8 in bfloat16 or 4 in float32, and the 4 or 2 bytes of their codes. Neighbouring
+// threads have neighbouring pieces, so that a warp's loads and stores are whole lines both of values and of codes.
+#include <algorithm>
+
+#include "kernels/core/cuda/launch.h"
+#include "kernels/core/cuda/primitives.cuh"
+#include "kernels/nf4/nf4.h"
+#include "kernels/nf4/rule.h"
+
+namespace hone::kernels::cuda {
+
+constexpr int kNf4Threads = 256;
+
+// A table by value: tables come with the launch and are copied to shared memory where their index differs by thread.
+template <int n>
+struct Nf4Table {
+  float value[n];
+};
+template <size_t n>
+Nf4Table<int(n)> table_of(std::span<const float, n> values) {
+  Nf4Table<int(n)> table;
+  std::copy(values.begin(), values.end(), table.value);
+  return table;
+}
+
+// The codes of a piece as they lie in memory, and where in them element j is: even ones in the high half of a byte.
+template <int count>
+using Nf4Codes = std::conditional_t<count == 8, uint32_t, std::conditional_t<count == 4, uint16_t, uint8_t>>;
+__device__ constexpr int code_shift(int j) { return j / 2 * 8 + (j % 2 == 0 ? 4 : 0); }
+
+template <class T>
+struct Nf4Piece {
+  uint8_t* codes;
+  float* absmax;
+  const T* values;
+  int64_t count;
+  bool aligned;
+  Nf4Table<15> thresholds;
+};
+
+// 64 / (16 / sizeof(T)) neighbouring lanes have a block of 64. What a last block lacks is 0, as on the CPU.
+template <class T>
+__global__ void __launch_bounds__(kNf4Threads) nf4_quantize_kernel(const __grid_constant__ Nf4Piece<T> p) {
+  constexpr int kCount = 16 / sizeof(T), kLanes = kQuantizedBlock / kCount;
+  const int64_t first = (int64_t(blockIdx.x) * kNf4Threads + threadIdx.x) * kCount;
+  const bool whole = p.aligned && first + kCount <= p.count;
+  float x[kCount];
+  if (whole) {
+    const Vector<T, kCount> v = load_vector<kCount>(p.values + first);
+#pragma unroll
+    for (int j = 0; j < kCount; ++j) x[j] = widened(v.value[j]);
+  } else {
+#pragma unroll
+    for (int j = 0; j < kCount; ++j) x[j] = first + j < p.count ? float(widened(p.values[first + j])) : 0.0f;
+  }
+  float largest = 0;
+#pragma unroll
+  for (int j = 0; j < kCount; ++j) largest = fmaxf(largest, fabsf(x[j]));
+#pragma unroll
+  for (int offset = kLanes / 2; offset > 0; offset /= 2)
+    largest = fmaxf(largest, __shfl_xor_sync(kAllLanes, largest, offset));
+  if (first >= p.count) return;
+  if (threadIdx.x % kLanes == 0) p.absmax[first / kQuantizedBlock] = largest;
+  const float inverse = 1.0f / largest;
+  uint32_t codes = 0;
+#pragma unroll
+  for (int j = 0; j < kCount; ++j) {
+    const float scaled = x[j] * inverse;
+    uint32_t code = 0;
+#pragma unroll
+    for (int k = 0; k < 15; ++k) code += scaled > p.thresholds.value[k];
+    codes |= code << code_shift(j);
+  }
+  uint8_t* const to = p.codes + first / 2;
+  if (whole) {
+    *reinterpret_cast<Nf4Codes<kCount>*>(to) = Nf4Codes<kCount>(codes);
+  } else {
+#pragma unroll
+    for (int j = 0; j < kCount; j += 2)
+#ifndef MUTANT_NF4_WRITES_PAST_THE_END
+      if (first + j < p.count)
+#endif
+        to[j / 2] = uint8_t(codes >> (j / 2 * 8));
+  }
+}
+
+// A warp a block of kNestedBlock scales; half of it adds them up in the order of sum_of<double> on the CPU.
+__global__ void __launch_bounds__(kNf4Threads) nf4_scale_sums_kernel(double* sums, const float* absmax, int64_t count) {
+  constexpr int kLanes = 16;
+  const int64_t block = (int64_t(blockIdx.x) * kNf4Threads + threadIdx.x) / 32;
+  const int lane = threadIdx.x % 32;
+  const int64_t end = min(count, (block + 1) * kNestedBlock);
+  double sum = 0;
+  if (lane < kLanes)
+    for (int64_t i = block * kNestedBlock + lane; i < end; i += kLanes) sum += double(absmax[i]);
+#pragma unroll
+  for (int half = kLanes / 2; half > 0; half /= 2) sum += __shfl_down_sync(kAllLanes, sum, half);
+  if (lane == 0 && block * kNestedBlock < count) sums[block] = sum;
+}
+
+// A block of threads a block of scales, a thread a scale.
+__global__ void __launch_bounds__(kNestedBlock)
+    nf4_nest_scales_kernel(uint8_t* codes, float* nested, const float* absmax, int64_t count, float offset,
+                           const __grid_constant__ Nf4Table<256> bounds) {
+  SharedMemory shared;
+  float *const bound = shared.array<float>(256), *const partial = shared.array<float>(kNestedBlock / 32);
+  const int64_t i = int64_t(blockIdx.x) * kNestedBlock + threadIdx.x;
+  bound[threadIdx.x] = bounds.value[threadIdx.x];
+  const float centred = i < count ? absmax[i] - offset : 0.0f;
+  float largest = warp_max(fabsf(centred));
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = largest;
+  __syncthreads();
+#pragma unroll
+  for (int w = 0; w < kNestedBlock / 32; ++w) largest = fmaxf(largest, partial[w]);
+  if (i >= count) return;
+  if (threadIdx.x == 0) nested[blockIdx.x] = largest;
+  const float x = centred * (1.0f / largest);  // NaN where all are equal: code 0
+  int code = 0;                                // the last bound that x reaches, by halves
+#pragma unroll
+  for (int step = 128; step > 0; step /= 2)
+    if (x >= bound[code + step]) code += step;
+  codes[i] = uint8_t(code);
+}
+
+struct Nf4Scales {
+  const float* absmax;   // null: nested scales
+  const uint8_t* codes;  // and the others where absmax is null
+  const float *nested, *map;
+  float offset;
+};
+Nf4Scales pointers(const Scales& scales) {
+  if (const auto* plain = std::get_if<FloatScales>(&scales))
+    return {plain->absmax.data<float>(), nullptr, nullptr, nullptr, 0};
+  const auto& s = std::get<NestedScales>(scales);
+  return {nullptr, s.codes.data<uint8_t>(), s.nested.data<float>(), s.map.data<float>(), s.offset};
+}
+__device__ __forceinline__ float absmax_of(const Nf4Scales& s, int64_t block) {
+  if (s.absmax) return s.absmax[block];
+  // Rounded twice, as everywhere: no fused multiply-add.
+  return __fadd_rn(__fmul_rn(s.map[s.codes[block]], s.nested[block / kNestedBlock]), s.offset);
+}
+
+template <class T>
+struct Nf4Window {
+  T* to;
+  const uint8_t* codes;
+  Nf4Scales scales;
+  int64_t first, width;         // the window's first element in the weight, elements from one of its rows to the next
+  int64_t stride;               // the same in `to`
+  uint32_t pieces, row_pieces;  // of the window, of one of its rows
+  Nf4Table<16> levels;
+};
+
+// A thread has kNf4Pieces pieces, kNf4Threads apart, and loads the codes and scales of all before it uses any. A lookup
+// in 16 neighbouring words of shared memory meets no bank conflict, whatever the codes.
+constexpr int kNf4Pieces = 4;
+template <class T, int count>
+__global__ void __launch_bounds__(kNf4Threads) nf4_dequantize_kernel(const __grid_constant__ Nf4Window<T> p) {
+  SharedMemory shared;
+  float* const level = shared.array<float>(16);
+  if (threadIdx.x < 16) level[threadIdx.x] = p.levels.value[threadIdx.x];
+#ifndef MUTANT_NF4_NO_BARRIER
+  __syncthreads();
+#endif
+  const uint32_t begin = blockIdx.x * (kNf4Threads * kNf4Pieces) + threadIdx.x;
+  T* to[kNf4Pieces];
+  uint32_t codes[kNf4Pieces];
+  float absmax[kNf4Pieces];
+#pragma unroll
+  for (int j = 0; j < kNf4Pieces; ++j) {
+    const uint32_t piece = begin + j * kNf4Threads;
+    to[j] = nullptr;
+    if (piece >= p.pieces) continue;
+    const int64_t row = piece / p.row_pieces, column = int64_t(piece % p.row_pieces) * count;
+    const int64_t element = p.first + row * p.width + column;
+    to[j] = p.to + row * p.stride + column;
+    codes[j] = *reinterpret_cast<const Nf4Codes<count>*>(p.codes + element / 2);
+    if (count == 1) codes[j] >>= code_shift(int(element % 2));
+    absmax[j] = absmax_of(p.scales, element / kQuantizedBlock);
+  }
+#pragma unroll
+  for (int j = 0; j < kNf4Pieces; ++j) {
+    if (!to[j]) continue;
+    Vector<Computed<T>, count> v;
+#pragma unroll
+    for (int i = 0; i < count; ++i) v.value[i] = level[codes[j] >> (count == 1 ? 0 : code_shift(i)) & 15] * absmax[j];
+    store_vector(to[j], narrowed<T>(v));
+  }
+}
+
+namespace {
+int64_t blocks_for(int64_t threads) { return (threads + kNf4Threads - 1) / kNf4Threads; }
+
+bool is_aligned(const void* address, size_t bytes) { return reinterpret_cast<std::uintptr_t>(address) % bytes == 0; }
+}  // namespace
+
+void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element, const Tensor& values) {
+  visit_stored(values.dtype(), [&]<class T>() {
+    if constexpr (sizeof(T) <= sizeof(float)) {  // x.cpp lets no other pass
+      const Nf4Piece<Native<T>> p{
+          .codes = weight.codes.data<uint8_t>() + first_element / 2,
+          .absmax = std::get<FloatScales>(weight.scales).absmax.data<float>() + first_element / kQuantizedBlock,
+          .values = native(values.data<T>()),
+          .count = values.elements(),
+          .aligned = is_aligned(values.data<T>(), 16) && is_aligned(weight.codes.data<uint8_t>(), sizeof(uint32_t)),
+          .thresholds = table_of(nf4_thresholds())};
+      // Whole blocks: the lanes of the last one are all there.
+      const int64_t blocks = (p.count + kQuantizedBlock - 1) / kQuantizedBlock;
+      launch(stream, nf4_quantize_kernel<Native<T>>, {blocks_for(blocks * kQuantizedBlock * int64_t(sizeof(T)) / 16)},
+             {kNf4Threads}, 0, p);
+    }
+  });
+}
+
+void nf4_nest_scales(Stream& stream, NestedScales& scales, Tensor& sums, const Tensor& absmax) {
+  const int64_t count = absmax.elements(), blocks = sums.elements();
+  launch(stream, nf4_scale_sums_kernel, {blocks_for(blocks * 32)}, {kNf4Threads}, 0, sums.data<double>(),
+         absmax.data<float>(), count);
+  scales.offset = nested_offset(sums.to_host<double>(), count);
+  launch(stream, nf4_nest_scales_kernel, {blocks}, {int(kNestedBlock)},
+         shared_bytes<float>(256) + shared_bytes<float>(kNestedBlock / 32), scales.codes.data<uint8_t>(),
+         scales.nested.data<float>(), absmax.data<float>(), count, scales.offset, table_of(dynamic_bounds()));
+}
+
+void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight, int64_t first_row,
+                    int64_t first_column) {
+  visit_stored(rows.dtype(), [&]<class T>() {
+    constexpr int kCount = 16 / sizeof(T);
+    const Rows<Native<T>> to = native(rows.as_rows<T>());
+    Nf4Window<Native<T>> p{.to = to.data,
+                           .codes = weight.codes.data<uint8_t>(),
+                           .scales = pointers(weight.scales),
+                           .first = first_row * weight.width() + first_column,
+                           .width = weight.width(),
+                           .stride = to.stride,
+                           .pieces = 0,
+                           .row_pieces = 0,
+                           .levels = table_of(nf4_levels())};
+    const bool vectors = rows_are_aligned(to.width, to.stride, to.data) && p.first % kCount == 0 &&
+                         p.width % kCount == 0 && is_aligned(p.codes, sizeof(Nf4Codes<kCount>));
+    p.row_pieces = uint32_t(to.width / (vectors ? kCount : 1));
+    const int64_t most = INT32_MAX / std::max(p.row_pieces, 1u);  // rows a launch: pieces are counted in 32 bits
+    for (int64_t row = 0; row < to.count; row += most) {
+      p.pieces = uint32_t(std::min(most, to.count - row)) * p.row_pieces;
+      launch(stream, vectors ? nf4_dequantize_kernel<Native<T>, kCount> : nf4_dequantize_kernel<Native<T>, 1>,
+             {blocks_for((p.pieces + kNf4Pieces - 1) / kNf4Pieces)}, {kNf4Threads}, shared_bytes<float>(16), p);
+      p.to += most * p.stride, p.first += most * p.width;
+    }
+  });
+}
+
+}  // namespace hone::kernels::cuda

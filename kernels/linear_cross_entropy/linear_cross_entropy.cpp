@@ -20,7 +20,7 @@ void softmax_loss(Stream&, RunningSoftmax& running);
 void softmax_hidden_gradient(Stream&, Tensor& dh, const Tensor& rows, const Tensor& sums,
                              const RunningSoftmax& running);
 void softmax_gradient(Stream&, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp, const Tensor& labels,
-                      int64_t first);
+                      const Tensor& dloss, int64_t first);
 void sum_in_order(Stream&, Tensor& total, const Tensor& values);
 }  // namespace cpu
 namespace cuda {
@@ -58,23 +58,25 @@ struct Block {
   Tensor vectors, logits, weights;
 };
 
-// Rows that are a power of two apart would share their places in a processor's cache.
-constexpr int64_t kApart = 16;
-
 // Goes over the labelled positions in chunks, and for each over the vocabulary in blocks. Scratch is sized by the
 // batch's capacity and not by its labels, so that plans do not depend on data.
 class Walk {
  public:
   Walk(Stream& stream, const Tensor& h, const LinearWeight& weight, const Targets& targets, int64_t chunk,
        bool gradients)
-      : stream_(stream), h_(h), weight_(weight), targets_(targets), chunk_(std::min(chunk, h.rows())) {
+      : stream_(stream), h_(h), weight_(weight), targets_(targets) {
+    const LossSizes sizes = loss_sizes(stream.target());
+    chunk_ = std::min(chunk > 0 ? chunk : sizes.chunk, h.rows());
+    block_ = std::min(sizes.block, linear_outputs(weight));
+    // On a processor rows a power of two apart would share their places in its cache; a GPU wants rows that are
+    // aligned.
+    const int64_t stride = stream.target() == DeviceType::cuda ? (block_ + 63) / 64 * 64 : block_ + 16;
     const DType type = h.dtype(), wide = wide_of(type);
-    const int64_t block = std::min(kVocabularyBlock, linear_outputs(weight));
     hidden_ = Tensor(stream, {chunk_, h.width()}, type);
-    logits_ = weights_ = Tensor(stream, {chunk_, block + kApart}, wide);
+    logits_ = weights_ = Tensor(stream, {chunk_, stride}, wide);
     if (gradients && type != wide) weights_ = Tensor(stream, logits_.shape(), type);
     if (gradients) sums_ = Tensor(stream, hidden_.shape(), wide);
-    if (!linear_stored_as(weight, type)) vectors_ = Tensor(stream, {block, h.width()}, type);
+    if (!linear_stored_as(weight, type)) vectors_ = Tensor(stream, {block_, h.width()}, type);
   }
 
   template <class F>
@@ -93,8 +95,8 @@ class Walk {
   }
   template <class F>
   void for_each_block(const Chunk& chunk, F&& body) {
-    for (int64_t first = 0; first < linear_outputs(weight_); first += kVocabularyBlock) {
-      const int64_t n = std::min(kVocabularyBlock, linear_outputs(weight_) - first);
+    for (int64_t first = 0; first < linear_outputs(weight_); first += block_) {
+      const int64_t n = std::min(block_, linear_outputs(weight_) - first);
       Block block{first, linear_rows(stream_, weight_, first, first + n, h_.dtype(), vectors_),
                   logits_.row_range(0, chunk.count).columns(0, n), weights_.row_range(0, chunk.count).columns(0, n)};
       gemm(stream_, block.logits, chunk.hidden, Transpose::no, block.vectors, Transpose::yes);
@@ -111,7 +113,7 @@ class Walk {
   const Tensor& h_;
   const LinearWeight& weight_;
   const Targets& targets_;
-  int64_t chunk_;
+  int64_t chunk_, block_;
   Tensor hidden_, logits_, weights_, sums_, vectors_;
 };
 }  // namespace
@@ -155,8 +157,7 @@ void linear_cross_entropy_backward(Stream& stream, Tensor* dh, Tensor* dweight, 
     const Tensor lse = log_sum_exp.flat_range(part.begin, {part.count});
     walk.for_each_block(part, [&](Block& block) {
       run_on<&cpu::softmax_gradient, &cuda::softmax_gradient>(stream, block.weights, block.logits, lse, part.labels,
-                                                              block.first);
-      scale(stream, block.weights, dloss);
+                                                              dloss, block.first);
       if (dweight) {
         Tensor rows = dweight->row_range(block.first, block.first + block.vectors.rows());
         linear_weight_gradient(stream, rows, block.weights, part.hidden);

@@ -104,12 +104,13 @@ void softmax_hidden_gradient(Stream& stream, Tensor& dh, const Tensor& rows, con
 }
 
 void softmax_gradient(Stream& stream, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp,
-                      const Tensor& labels, int64_t first) {
+                      const Tensor& labels, const Tensor& dloss, int64_t first) {
   visit_stored(dlogits.dtype(), [&]<class T>() {
     using Sum = Wide<T>;
     const Rows<T> to = dlogits.as_rows<T>();
     const Rows<const Sum> rows = logits.as_rows<Sum>();
     const Sum* const lse = log_sum_exp.data<Sum>();
+    const Sum seed = dloss.data<Sum>()[0];
     stream.parallel(rows.count, 4, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         const Sum* const z = rows[r];
@@ -117,11 +118,11 @@ void softmax_gradient(Stream& stream, Tensor& dlogits, const Tensor& logits, con
         const Sum log_sum = lse[r];
         const int64_t label = labels.data<int32_t>()[r] - first;
         const bool inside = label >= 0 && label < rows.width;
-        const T of_label = inside ? T(exp_of(z[label] - log_sum) - Sum(1)) : T();
+        const T of_label = inside ? T((exp_of(z[label] - log_sum) - Sum(1)) * seed) : T();
         if (static_cast<const void*>(dz) == z) {  // said apart: compilers vectorise only what they can tell apart
-          for (int64_t i = 0; i < rows.width; ++i) dz[i] = T(exp_of(Sum(dz[i]) - log_sum));
+          for (int64_t i = 0; i < rows.width; ++i) dz[i] = T(exp_of(Sum(dz[i]) - log_sum) * seed);
         } else {
-          for (int64_t i = 0; i < rows.width; ++i) dz[i] = T(exp_of(z[i] - log_sum));
+          for (int64_t i = 0; i < rows.width; ++i) dz[i] = T(exp_of(z[i] - log_sum) * seed);
         }
         if (inside) dz[label] = of_label;
       }

@@ -162,9 +162,9 @@ void ends(Bench& bench) {
   const Targets targets{Tensor::from(stream, {kTokens}, all), tokens, kTokens};
   const double product = 2.0 * kTokens * kWidth * kVocabulary;
   bench("linear_cross_entropy", product,
-        [&] { kernels::linear_cross_entropy(stream, losses, lse, nullptr, h, table, targets, kernels::kLossChunk); });
+        [&] { kernels::linear_cross_entropy(stream, losses, lse, nullptr, h, table, targets); });
   bench("linear_cross_entropy with dh", 2 * product,
-        [&] { kernels::linear_cross_entropy(stream, losses, lse, &y, h, table, targets, kernels::kLossChunk); });
+        [&] { kernels::linear_cross_entropy(stream, losses, lse, &y, h, table, targets); });
   Tensor values = bench.wide({kTrainable}, 0.1), first = bench.wide({kTrainable}, 0.1),
          second = bench.wide({kTrainable}), totals = Tensor::from<double>(stream, {kernels::kTotals}, {1, 100, 1}),
          steps = Tensor::from<double>(stream, {1}, {0});

@@ -15,7 +15,7 @@ std::vector<double> target_losses(Stream& stream, const Decoder& model, const da
   const DType dtype = wide_of(model.dtype);
   Tensor losses(stream, {batch.targets.count}, dtype), log_sum_exp(stream, {batch.targets.count}, dtype);
   kernels::linear_cross_entropy(stream, losses, log_sum_exp, nullptr, h.value(), autograd::operand(model.head),
-                                batch.targets, kernels::kLossChunk);
+                                batch.targets);
   if (model.dtype == DType::float64) return losses.to_host<double>();
   const std::vector<float> single = losses.to_host<float>();
   return {single.begin(), single.end()};

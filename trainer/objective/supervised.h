@@ -6,7 +6,7 @@
 namespace hone::trainer {
 
 struct Supervised {
-  int64_t chunk = kernels::kLossChunk;  // labelled positions that have logits at a time
+  int64_t chunk = 0;  // labelled positions that have logits at a time; 0: what suits the device
   // (1): minus log likelihood, summed over the labelled positions.
   Var summed_loss(Tape& tape, const Decoder& model, const DeviceBatch& batch,
                   const std::vector<Recompute>& recompute) const {

@@ -3,13 +3,12 @@
 #include <vector>
 
 #include "autograd/recompute.h"
-#include "kernels/linear_cross_entropy/linear_cross_entropy.h"
 
 namespace hone::trainer {
 
 struct Plan {
   std::vector<autograd::Recompute> recompute;  // one a layer; empty: nothing is recomputed
-  int64_t loss_chunk = kernels::kLossChunk;     // labelled positions that have logits at a time
+  int64_t loss_chunk = 0;  // labelled positions that have logits at a time; 0: what suits the device
 };
 
 }  // namespace hone::trainer

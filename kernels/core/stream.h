@@ -32,6 +32,10 @@ class Stream {
   // Returns when the device has done what was queued.
   void wait();
 
+  // Whether kernels read the host's memory where it lies (Tensor::borrowed), at full speed: on the CPU, and on a GPU that
+  // shares the CPU's memory and page tables.
+  bool reads_host_memory() const { return reads_host_memory_; }
+
   // On meta: where kernel calls are counted while it is not null.
   Work* work() const { return work_; }
   void count_into(Work* work) { work_ = work; }
@@ -46,17 +50,19 @@ class Stream {
 
  private:
   Stream(Device device, DeviceType target, std::shared_ptr<Allocator> allocator, int threads,
-         std::shared_ptr<void> native = {})
+         std::shared_ptr<void> native = {}, bool reads_host_memory = true)
       : device_(device),
         target_(target),
         allocator_(std::move(allocator)),
         pool_(std::make_unique<ThreadPool>(threads)),
-        native_(std::move(native)) {}
+        native_(std::move(native)),
+        reads_host_memory_(reads_host_memory) {}
   Device device_;
   DeviceType target_;
   std::shared_ptr<Allocator> allocator_;
   std::unique_ptr<ThreadPool> pool_;
   std::shared_ptr<void> native_;
+  bool reads_host_memory_;
   Work* work_ = nullptr;
 };
 

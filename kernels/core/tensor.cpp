@@ -29,6 +29,17 @@ Tensor::Storage::Storage(Stream& stream, size_t count)
       kind(allocator->kind()),
       memory(allocator->allocate(count)) {}
 
+Tensor::Storage::Storage(Stream& stream, const void* host)
+    : allocator(), bytes(0), device(stream.device()), kind(0), memory(const_cast<void*>(host)) {}
+
+Tensor Tensor::borrowed(Stream& stream, const void* values, int64_t count, DType dtype) {
+  require(stream.reads_host_memory(), "[tensor] this device does not read the host's memory");
+  Tensor result;
+  result.shape_ = {count}, result.dtype_ = dtype, result.row_stride_ = count;
+  result.storage_ = std::make_shared<Storage>(stream, values);
+  return result;
+}
+
 Tensor::Tensor(Stream& stream, Shape shape, DType dtype) : shape_(shape), dtype_(dtype) {
   require(shape.rank() >= 1, "[tensor] a tensor has at least one dimension; a scalar is (1)");
   storage_ = std::make_shared<Storage>(stream, size_t(shape.elements()) * size_of(dtype));
@@ -43,7 +54,7 @@ void* Tensor::address(DType as) const {
 }
 
 void Tensor::write_bytes(const void* bytes, size_t count, DType as) {
-  require(contiguous(), "[tensor] only a contiguous tensor is written as a whole");
+  require(contiguous() && storage_ && storage_->allocator, "[tensor] only a contiguous tensor of its own is written");
   require(as == dtype_, "[tensor] holds ", dtype_, ", got ", as);
   require(count == size_t(elements()) * size_of(dtype_), "[tensor] ", shape_, " needs ",
           elements() * int64_t(size_of(dtype_)), " bytes, got ", count);
@@ -51,6 +62,7 @@ void Tensor::write_bytes(const void* bytes, size_t count, DType as) {
 }
 
 void Tensor::read(int64_t first, int64_t count, void* into) const {
+  require(storage_ && storage_->allocator, "[tensor] is empty, or the host's memory already");
   const bool meta = device().type == DeviceType::meta;
   const char* const from = meta ? nullptr : static_cast<const char*>(address(dtype_)) + size_t(first) * size_of(dtype_);
   storage_->allocator->to_host(into, from, size_t(count) * size_of(dtype_));

@@ -44,6 +44,12 @@ class Tensor {
     tensor.write<T>(values);
     return tensor;
   }
+  // The host's memory as a tensor of a stream that reads it in place (Stream::reads_host_memory). The memory must live,
+  // and hold still, until the stream has done what was queued with it.
+  template <class T>
+  static Tensor borrowed(Stream& stream, std::span<const T> values) {
+    return borrowed(stream, values.data(), int64_t(values.size()), dtype_of<T>);
+  }
   // Copies from the host; contiguous, all elements. On meta nothing happens.
   template <class T>
   void write(std::span<const T> values) {
@@ -93,14 +99,18 @@ class Tensor {
  private:
   struct Storage {
     Storage(Stream&, size_t bytes);
-    ~Storage() { allocator->free(memory, bytes, kind); }
+    Storage(Stream&, const void* host);  // borrowed
+    ~Storage() {
+      if (allocator) allocator->free(memory, bytes, kind);
+    }
     Storage(const Storage&) = delete;
-    std::shared_ptr<Allocator> allocator;
+    std::shared_ptr<Allocator> allocator;  // null: borrowed
     size_t bytes;
     Device device;
     MemoryKind kind;
     void* memory;
   };
+  static Tensor borrowed(Stream&, const void* values, int64_t count, DType);
   void* address(DType as) const;
   void write_bytes(const void* bytes, size_t count, DType as);
   void read(int64_t first, int64_t count, void* into) const;  // elements of the storage, from offset_ + first on

@@ -46,7 +46,10 @@ class Loader {
 
   void run() {
     if (!reads()) return;
-    weights_.stream(wanted_, [this](const WeightPiece& piece) { takers_[piece.index](piece); });
+    weights_.stream(wanted_, [this](const WeightPiece& piece) {
+      takers_[piece.index](piece);
+      if (stream_.reads_host_memory()) stream_.wait();  // the reader fills this place again
+    });
   }
 
  private:
@@ -57,20 +60,18 @@ class Loader {
     takers_.push_back(std::move(take));
   }
 
-  // A piece on the device, until the next one.
+  // A piece as the stream's kernels take it, until the next one: where it lies, or copied into one place for each type.
   Tensor staged(const WeightPiece& piece) {
-    Tensor& room = staging_[size_t(piece.dtype)];
-    const int64_t count = piece.elements();
-    if (!room || room.elements() < count) room = Tensor(stream_, {count}, piece.dtype);
-    Tensor place = room.flat_range(0, {count});
-    const auto write = [&]<class T>() {
-      place.write(std::span(reinterpret_cast<const T*>(piece.bytes.data()), size_t(count)));
+    const auto values = [&]<class T>() {
+      const std::span all(reinterpret_cast<const T*>(piece.bytes.data()), size_t(piece.elements()));
+      if (stream_.reads_host_memory()) return Tensor::borrowed(stream_, all);
+      Tensor& room = staging_[size_t(piece.dtype)];
+      if (!room || room.elements() < piece.elements()) room = Tensor(stream_, {piece.elements()}, piece.dtype);
+      Tensor place = room.flat_range(0, {piece.elements()});
+      place.write(all);
+      return place;
     };
-    if (piece.dtype == DType::bfloat16)
-      write.operator()<bfloat16>();
-    else
-      write.operator()<float>();
-    return place;
+    return piece.dtype == DType::bfloat16 ? values.operator()<bfloat16>() : values.operator()<float>();
   }
 
   // The float32 scales of one weight at a time: it is made when its first piece comes.

@@ -36,6 +36,7 @@ CudaDevice describe(int index) {
           .memory = properties.totalGlobalMem,
           .shared_memory = properties.sharedMemPerBlockOptin,
           .unified = properties.integrated != 0,
+          .reads_host_memory = properties.integrated != 0 && attribute(cudaDevAttrPageableMemoryAccess, index) != 0,
           .clock_khz = attribute(cudaDevAttrClockRate, index),
           .memory_clock_khz = attribute(cudaDevAttrMemoryClockRate, index),
           .memory_bus_bits = properties.memoryBusWidth};
@@ -96,7 +97,7 @@ Stream Stream::cuda(int index) {
   const std::shared_ptr<void> owner(queue, [](void* q) { (void)cudaStreamDestroy(static_cast<cudaStream_t>(q)); });
   const CudaDevice device = describe(index);
   return {Device{DeviceType::cuda, index}, DeviceType::cuda,
-          kernels::cuda::make_allocator(device, cuda_memory_budget(device).bytes, owner), 1, owner};
+          kernels::cuda::make_allocator(device, cuda_memory_budget(device).bytes, owner), 1, owner, device.reads_host_memory};
 }
 
 void Stream::wait() {

@@ -14,7 +14,8 @@ struct CudaDevice {
   int multiprocessors = 0;
   size_t memory = 0;         // bytes in all
   size_t shared_memory = 0;  // bytes that a block may ask for
-  bool unified = false;      // one memory with the host: a budget for both, no copies needed
+  bool unified = false;            // one memory with the host: one budget for both
+  bool reads_host_memory = false;  // and one page table: kernels read what the host allocated, no copy needed
   int clock_khz = 0, memory_clock_khz = 0, memory_bus_bits = 0;  // as the device states them; 0: does not say
   std::string capability() const { return std::to_string(major) + "." + std::to_string(minor); }
 };

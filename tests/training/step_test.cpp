@@ -1,0 +1,129 @@
+// Whole training steps on every device: a small model with LoRA on a base in 16 and in 4 bits, packed rows, in
+// bfloat16. What each op's own test cannot show: that they fit together, that memory is what was planned, that
+// nothing depends on when the device does its work.
+#include <cmath>
+
+#include "tests/support/devices.h"
+#include "tests/support/framed.h"
+#include "trainer/generation/generate.h"
+#include "trainer/plan/memory.h"
+#include "trainer/plan/planner.h"
+#include "trainer/train_loop.h"
+
+namespace hone::test {
+namespace {
+
+using namespace trainer;
+
+class TrainingStep : public OnEachDevice {};
+INSTANTIATE_TEST_SUITE_P(On, TrainingStep, each_device(), device_name);
+
+constexpr int kSteps = 3;
+
+Config config() {
+  Config c;
+  c.vocabulary = 96, c.width = 64, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.head_dim = 16, c.mlp_width = 104;
+  c.eps = 1e-5;
+  return c;
+}
+
+// Documents of 37, 1 and 26 tokens in one row; of the second nothing is learned.
+data::Batch batch(uint64_t seed) {
+  data::Batch made{.tokens = {}, .positions = {}, .labels = {}, .starts = {0}, .rows = {}, .documents = 3, .targets = 0};
+  const Values drawn = random_values(64, seed, 0, 96);
+  for (const int32_t length : {37, 1, 26}) {
+    for (int32_t t = 0; t < length; ++t) {
+      made.tokens.push_back(int32_t(drawn[made.tokens.size()]));
+      made.positions.push_back(t);
+      const bool learned = t > 4 && made.tokens.size() < 64;
+      made.labels.push_back(learned ? int32_t(drawn[made.tokens.size()]) : -1);
+      made.targets += learned;
+    }
+    made.starts.push_back(int32_t(made.tokens.size()));
+    made.rows.push_back(int64_t(made.rows.size()));
+  }
+  return made;
+}
+
+RunShape shape_of(bool nf4, DeviceType device, double dropout = 0) {
+  return {.config = config(),
+          .load = {.dtype = DType::bfloat16, .quantize = nf4, .double_quantization = true, .trainable = false},
+          .lora = LoraOptions{.rank = 8, .alpha = 16, .dropout = dropout},
+          .batch = batch(1),
+          .device = device};
+}
+
+struct Course {
+  std::vector<double> losses, norms;
+  Values adapters;  // every trained value at the end
+  Usage usage;
+};
+
+Course run(Stream& stream, const RunShape& shape, Recompute policy = Recompute::none) {
+  const RandomWeights weights(shape.config, 3, 0.3);
+  Decoder model = load_decoder(stream, shape.config, weights, shape.load);
+  add_lora(stream, model, *shape.lora);
+  TrainLoop loop(
+      stream, model, [](int64_t step) { return std::vector{batch(1), batch(uint64_t(step + 2))}; },
+      {.seed = 5, .adamw = {.max_norm = 1}, .rate = [](int64_t) { return 1e-2; }},
+      uniform_plan(shape.config, policy));
+  Course course;
+  for (int i = 0; i < kSteps; ++i) {
+    const StepReport report = loop.step();
+    EXPECT_TRUE(report.finite);
+    course.losses.push_back(report.loss), course.norms.push_back(report.gradient_norm);
+  }
+  course.adapters = values_of(loop.parameters().values());
+  course.usage = stream.allocator()->usage();
+  return course;
+}
+
+TEST_P(TrainingStep, GoesTheWayOfTheCpu) {
+  for (const bool nf4 : {false, true}) {
+    SCOPED_TRACE(nf4 ? "4 bits" : "16 bits");
+    Stream cpu = Stream::cpu(2);
+    const Course expected = run(cpu, shape_of(nf4, DeviceType::cpu)),
+                 course = run(stream(), shape_of(nf4, stream().target()));
+    EXPECT_LT(relative_error(course.losses, expected.losses), kBfloat16);
+    EXPECT_LT(relative_error(course.norms, expected.norms), kBfloat16Model);
+    EXPECT_LT(course.losses.back(), course.losses.front()) << "nothing was learned";
+  }
+}
+
+TEST_P(TrainingStep, SameBitsAgainAndUnderEveryPolicy) {
+  const RunShape shape = shape_of(true, stream().target(), 0.1);
+  const Course first = run(stream(), shape);
+  for (const Recompute policy : {Recompute::none, Recompute::selective, Recompute::full}) {
+    const Course again = run(stream(), shape, policy);
+    EXPECT_EQ(again.losses, first.losses);
+    EXPECT_EQ(again.norms, first.norms);
+    EXPECT_EQ(again.adapters, first.adapters);
+  }
+}
+
+TEST_P(TrainingStep, TakesThePlannedMemory) {
+  const RunShape shape = shape_of(true, stream().target());
+  for (const Recompute policy : {Recompute::none, Recompute::full}) {
+    Stream own = on_cuda() ? Stream::cuda() : Stream::cpu(2);
+    const Usage planned = predict(shape, RandomWeights(shape.config, 3, 0.3), uniform_plan(shape.config, policy)),
+                real = run(own, shape, policy).usage;
+    EXPECT_NEAR(double(planned.peak), double(real.peak), 0.02 * double(real.peak));
+  }
+}
+
+// Token by token over the cache gives what the whole text gives.
+TEST_P(TrainingStep, AnswersFromTheCacheAsFromTheText) {
+  const RunShape shape = shape_of(true, stream().target());
+  const RandomWeights weights(shape.config, 3, 0.3);
+  const Decoder model = load_decoder(stream(), shape.config, weights, shape.load);
+  const std::vector<int32_t> prompt{5, 17, 3, 88, 41, 7, 9};
+  KeyValueCache whole(stream(), model, 16), steps(stream(), model, 16);
+  const Values expected = whole.logits_after(stream(), model, prompt);
+  Values last;
+  for (size_t read = prompt.size() - 3; read <= prompt.size(); ++read)
+    last = steps.logits_after(stream(), model, std::span(prompt).first(read));
+  EXPECT_LT(relative_error(last, expected), kBfloat16Model);
+}
+
+}  // namespace
+}  // namespace hone::test

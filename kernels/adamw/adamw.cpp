@@ -8,7 +8,8 @@ namespace hone::kernels {
 namespace cpu {
 void add_to_totals(Stream&, Tensor&, const Tensor&, int64_t);
 void gradient_squares(Stream&, Tensor&, Tensor& partials, const Tensor&);
-void adamw(Stream&, Tensor&, Tensor&, Tensor&, Tensor&, const Tensor&, const Tensor&, const AdamW&, double, int64_t);
+void adamw(Stream&, Tensor&, Tensor&, Tensor&, Tensor&, Tensor& factors, const Tensor&, const Tensor&, const AdamW&,
+           double, int64_t);
 }  // namespace cpu
 namespace cuda {
 decltype(cpu::add_to_totals) add_to_totals;
@@ -24,7 +25,8 @@ void add_to_totals(Stream& stream, Tensor& totals, const Tensor& loss, int64_t t
 }
 
 void gradient_squares(Stream& stream, Tensor& totals, const Tensor& gradients) {
-  Tensor partials(stream, {(gradients.elements() + 4095) / 4096}, DType::float64);
+  Check("gradient_squares", stream)("totals", totals, {kTotals}, DType::float64);
+  Tensor partials(stream, {(gradients.elements() + kSquaresPerSum - 1) / kSquaresPerSum}, DType::float64);
   run_on<&cpu::gradient_squares, &cuda::gradient_squares>(stream, totals, partials, gradients);
 }
 
@@ -34,8 +36,12 @@ void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor
   check("gradients", gradients, values.shape(), values.dtype());
   check("first", first, values.shape(), values.dtype());
   check("second", second, values.shape(), values.dtype());
+  check("steps", steps, {1}, DType::float64);
   check("totals", totals, {kTotals}, DType::float64);
-  run_on<&cpu::adamw, &cuda::adamw>(stream, values, first, second, steps, gradients, totals, options, rate, decay_end);
+  Tensor factors;  // what the totals make of the step, where the host must not wait to know
+  if (stream.target() == DeviceType::cuda) factors = Tensor(stream, {4}, values.dtype());
+  run_on<&cpu::adamw, &cuda::adamw>(stream, values, first, second, steps, factors, gradients, totals, options, rate,
+                                    decay_end);
 }
 
 }  // namespace hone::kernels

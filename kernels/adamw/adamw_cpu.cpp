@@ -16,9 +16,9 @@ void add_to_totals(Stream&, Tensor& totals, const Tensor& loss, int64_t targets)
 void gradient_squares(Stream& stream, Tensor& totals, Tensor& partials, const Tensor& gradients) {
   visit_float(gradients.dtype(), [&]<class T>() {
     const T* const g = gradients.data<T>();
-    stream.parallel(gradients.elements(), 4096, [&](int64_t begin, int64_t end) {
+    stream.parallel(gradients.elements(), kSquaresPerSum, [&](int64_t begin, int64_t end) {
       const T* const piece = g + begin;
-      partials.data<double>()[begin / 4096] =
+      partials.data<double>()[begin / kSquaresPerSum] =
           sum_of<double>(end - begin, [&](int64_t i) { return double(piece[i]) * double(piece[i]); });
     });
   });
@@ -26,8 +26,8 @@ void gradient_squares(Stream& stream, Tensor& totals, Tensor& partials, const Te
       std::accumulate(partials.data<double>(), partials.data<double>() + partials.elements(), 0.0);
 }
 
-void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor& steps, const Tensor& gradients,
-           const Tensor& totals, const AdamW& options, double rate, int64_t decay_end) {
+void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor& steps, Tensor&,
+           const Tensor& gradients, const Tensor& totals, const AdamW& options, double rate, int64_t decay_end) {
   const double* const t = totals.data<double>();
   if (!(t[kTargets] > 0) || !std::isfinite(t[kLoss]) || !std::isfinite(t[kGradientSquares])) return;
   const double step = steps.data<double>()[0] += 1, norm = std::sqrt(t[kGradientSquares]) / t[kTargets];

@@ -1,0 +1,163 @@
+// The host waits for nothing here: what a step multiplies by is made on the device from the step's totals, by one
+// thread, and read by all.
+#include <cmath>
+
+#include "kernels/adamw/adamw.h"
+#include "kernels/core/cuda/launch.h"
+#include "kernels/core/cuda/primitives.cuh"
+
+namespace hone::kernels::cuda {
+
+constexpr int kAdamWThreads = 256;
+
+template <class T>
+__global__ void add_to_totals_kernel(double* totals, const T* loss, double targets) {
+  if (threadIdx.x > 0) return;
+  totals[kLoss] += double(*loss);
+  totals[kTargets] += targets;
+}
+
+// `count` elements from p[first] on, those from `end` on as 0.
+template <int count, class T>
+__device__ __forceinline__ Vector<T, count> load_within(const T* p, int64_t first, int64_t end) {
+  if (first + count <= end) return load_vector<count>(p + first);
+  Vector<T, count> v{};
+#pragma unroll
+  for (int j = 0; j < count; ++j)
+    if (first + j < end) v.value[j] = p[first + j];
+  return v;
+}
+template <int count, class T>
+__device__ __forceinline__ void store_within(T* p, int64_t first, int64_t end, const Vector<T, count>& v) {
+#ifdef MUTANT_ADAMW_WRITES_PAST_THE_END
+  return store_vector(p + first, v);
+#endif
+  if (first + count <= end) return store_vector(p + first, v);
+#pragma unroll
+  for (int j = 0; j < count; ++j)
+    if (first + j < end) p[first + j] = v.value[j];
+}
+
+// A block adds up kSquaresPerSum gradients. In double from the first square on: the squares of a float32 may be no
+// float32.
+template <class T, int count>
+__global__ void __launch_bounds__(kAdamWThreads)
+    gradient_squares_kernel(double* partials, const T* gradients, int64_t elements) {
+  SharedMemory shared;
+  double* const warps = shared.array<double>(kAdamWThreads / 32);
+  const int64_t first = int64_t(blockIdx.x) * kSquaresPerSum + threadIdx.x * count;
+  double sum = 0;
+#pragma unroll 4
+  for (int i = 0; i < kSquaresPerSum; i += kAdamWThreads * count) {
+    const Vector<T, count> g = load_within<count>(gradients, first + i, elements);
+#pragma unroll
+    for (int j = 0; j < count; ++j) sum += double(g.value[j]) * double(g.value[j]);
+  }
+  sum = block_sum<kAdamWThreads>(sum, warps);
+  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+__global__ void __launch_bounds__(kAdamWThreads)
+    gradient_squares_sum_kernel(double* totals, const double* partials, int64_t count) {
+  SharedMemory shared;
+  double* const warps = shared.array<double>(kAdamWThreads / 32);
+  double sum = 0;
+#pragma unroll 8
+  for (int64_t i = threadIdx.x; i < count; i += kAdamWThreads) sum += partials[i];
+  sum = block_sum<kAdamWThreads>(sum, warps);
+  if (threadIdx.x == 0) totals[kGradientSquares] = sum;
+}
+
+// What a step multiplies by, in the type of the values.
+enum Factor { kTaken, kScale, kStepSize, kRoot };
+
+template <class T>
+__global__ void adamw_factors_kernel(T* factors, double* steps, const double* totals, const AdamW options,
+                                     double rate) {
+#ifndef MUTANT_ADAMW_ALL_THREADS_COUNT
+  if (threadIdx.x > 0) return;
+#endif
+  const double targets = totals[kTargets], squares = totals[kGradientSquares];
+  const bool taken = targets > 0 && std::isfinite(totals[kLoss]) && std::isfinite(squares);
+  factors[kTaken] = taken;
+  if (!taken) return;
+  const double step = *steps += 1, norm = std::sqrt(squares) / targets;
+  factors[kScale] = T(fmin(1.0, options.max_norm / (norm + 1e-6)) / targets);
+  factors[kStepSize] = T(rate / (1 - pow(options.beta1, step)));
+  factors[kRoot] = T(std::sqrt(1 - pow(options.beta2, step)));
+}
+
+template <class T>
+struct AdamWStep {
+  T *values, *first, *second;
+  const T *gradients, *factors;
+  int64_t elements, decay_end;
+  T beta1, beta2, rest1, rest2, eps, keep;
+};
+
+template <class T, int count>
+__global__ void __launch_bounds__(kAdamWThreads) adamw_kernel(const __grid_constant__ AdamWStep<T> p) {
+  const int64_t i = (int64_t(blockIdx.x) * kAdamWThreads + threadIdx.x) * count;
+  if (i >= p.elements || p.factors[kTaken] == 0) return;
+  Vector<T, count> v = load_within<count>(p.values, i, p.elements), m = load_within<count>(p.first, i, p.elements),
+                   s = load_within<count>(p.second, i, p.elements);
+  const Vector<T, count> g = load_within<count>(p.gradients, i, p.elements);
+  const T scale = p.factors[kScale], step_size = p.factors[kStepSize], root = p.factors[kRoot];
+#pragma unroll
+  for (int j = 0; j < count; ++j) {
+    const T gradient = g.value[j] * scale;
+    m.value[j] = p.beta1 * m.value[j] + p.rest1 * gradient;
+    s.value[j] = p.beta2 * s.value[j] + p.rest2 * gradient * gradient;
+    const T keep = i + j < p.decay_end ? p.keep : T(1);
+    v.value[j] = v.value[j] * keep - step_size * m.value[j] / (std::sqrt(s.value[j]) / root + p.eps);
+  }
+  store_within(p.values, i, p.elements, v);
+  store_within(p.first, i, p.elements, m);
+  store_within(p.second, i, p.elements, s);
+}
+
+void add_to_totals(Stream& stream, Tensor& totals, const Tensor& loss, int64_t targets) {
+  visit_float(loss.dtype(), [&]<class T>() {
+    launch(stream, add_to_totals_kernel<T>, {1}, {32}, 0, totals.data<double>(), loss.data<T>(), double(targets));
+  });
+}
+
+void gradient_squares(Stream& stream, Tensor& totals, Tensor& partials, const Tensor& gradients) {
+  visit_float(gradients.dtype(), [&]<class T>() {
+    const T* const g = gradients.data<T>();
+    const bool vectors = rows_are_aligned(0, 0, g);
+    launch(stream, vectors ? gradient_squares_kernel<T, 16 / sizeof(T)> : gradient_squares_kernel<T, 1>,
+           {partials.elements()}, {kAdamWThreads}, shared_bytes<double>(kAdamWThreads / 32), partials.data<double>(), g,
+           gradients.elements());
+  });
+  launch(stream, gradient_squares_sum_kernel, {1}, {kAdamWThreads}, shared_bytes<double>(kAdamWThreads / 32),
+         totals.data<double>(), partials.data<double>(), partials.elements());
+}
+
+void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor& steps, Tensor& factors,
+           const Tensor& gradients, const Tensor& totals, const AdamW& options, double rate, int64_t decay_end) {
+  visit_float(values.dtype(), [&]<class T>() {
+    launch(stream, adamw_factors_kernel<T>, {1}, {32}, 0, factors.data<T>(), steps.data<double>(),
+           totals.data<double>(), options, rate);
+    const AdamWStep<T> p{.values = values.data<T>(),
+                         .first = first.data<T>(),
+                         .second = second.data<T>(),
+                         .gradients = gradients.data<T>(),
+                         .factors = factors.data<T>(),
+                         .elements = values.elements(),
+                         .decay_end = decay_end,
+                         .beta1 = T(options.beta1),
+                         .beta2 = T(options.beta2),
+                         .rest1 = T(1 - options.beta1),
+                         .rest2 = T(1 - options.beta2),
+                         .eps = T(options.eps),
+                         .keep = T(1 - rate * options.decay)};
+    const bool vectors = rows_are_aligned(0, 0, p.values) && rows_are_aligned(0, 0, p.first) &&
+                         rows_are_aligned(0, 0, p.second) && rows_are_aligned(0, 0, p.gradients);
+    const int64_t threads = vectors ? (p.elements + 16 / sizeof(T) - 1) / (16 / sizeof(T)) : p.elements;
+    launch(stream, vectors ? adamw_kernel<T, 16 / sizeof(T)> : adamw_kernel<T, 1>,
+           {(threads + kAdamWThreads - 1) / kAdamWThreads}, {kAdamWThreads}, 0, p);
+  });
+}
+
+}  // namespace hone::kernels::cuda

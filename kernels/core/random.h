@@ -13,20 +13,34 @@ struct RandomKey {  // names one stream of numbers
   RandomKey at(uint16_t new_layer, uint16_t new_purpose) const { return {seed, step, micro, new_layer, new_purpose}; }
 };
 
-inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
+struct Philox {  // what is drawn from: a counter, which becomes four numbers, and a key
+  uint32_t counter[4], key[2];
+};
+#ifdef __CUDACC__  // kernels draw with this very function
+__host__ __device__ inline void draw(Philox& p);
+#endif
+inline void draw(Philox& p) {
+  auto& [a, b, c, d] = p.counter;
+  uint32_t low = p.key[0], high = p.key[1];
   for (int round = 0; round < 10; ++round) {
-    const uint64_t a = uint64_t(0xD2511F53u) * counter[0], b = uint64_t(0xCD9E8D57u) * counter[2];
-    counter = {uint32_t(b >> 32) ^ counter[1] ^ key[0], uint32_t(b), uint32_t(a >> 32) ^ counter[3] ^ key[1],
-               uint32_t(a)};
-    key[0] += 0x9E3779B9u, key[1] += 0xBB67AE85u;
+    const uint64_t left = uint64_t(0xD2511F53u) * a, right = uint64_t(0xCD9E8D57u) * c;
+    a = uint32_t(right >> 32) ^ b ^ low;
+    b = uint32_t(right);
+    c = uint32_t(left >> 32) ^ d ^ high;
+    d = uint32_t(left);
+    low += 0x9E3779B9u, high += 0xBB67AE85u;
   }
-  return counter;
 }
 
-// Numbers 4 * block … 4 * block + 3 of the stream.
+// Numbers 4 * block … 4 * block + 3 of the stream are what draw() makes of this.
+inline Philox philox(const RandomKey& key, uint32_t block) {
+  return {{block, uint32_t(key.layer) << 16 | key.purpose, key.micro, key.step},
+          {uint32_t(key.seed), uint32_t(key.seed >> 32)}};
+}
 inline std::array<uint32_t, 4> random_block(const RandomKey& key, uint32_t block) {
-  return philox({block, uint32_t(key.layer) << 16 | key.purpose, key.micro, key.step},
-                {uint32_t(key.seed), uint32_t(key.seed >> 32)});
+  Philox p = philox(key, block);
+  draw(p);
+  return std::to_array(p.counter);
 }
 
 }  // namespace hone

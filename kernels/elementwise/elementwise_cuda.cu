@@ -45,7 +45,11 @@ __global__ void __launch_bounds__(kWalkThreads) add_kernel(Rows<T> y, Rows<const
   walk<count>(
       y.count, y.width,
       [&](int64_t row, int64_t i) {
+#ifndef MUTANT_ADD_WRONG_STRIDE
         return Terms{load_vector<count>(row_of(a, row) + i), load_vector<count>(row_of(b, row) + i)};
+#else
+        return Terms{load_vector<count>(row_of(a, row) + i), load_vector<count>(b.data + row * a.stride + i)};
+#endif
       },
       [&](int64_t row, int64_t i, const Terms& terms) {
         auto sum = widened(terms.a);

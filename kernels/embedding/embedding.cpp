@@ -2,12 +2,13 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/dispatch.h"
+#include "kernels/embedding/scratch.h"
 
 namespace hone::kernels {
 
 namespace cpu {
 void embedding(Stream&, Tensor&, const Tensor&, const Tensor&);
-void embedding_backward(Stream&, Tensor&, const Tensor&, const Tensor&);
+void embedding_backward(Stream&, Tensor&, Tensor& scratch, const Tensor&, const Tensor&);
 }  // namespace cpu
 namespace cuda {
 decltype(cpu::embedding) embedding;
@@ -22,8 +23,13 @@ void embedding(Stream& stream, Tensor& y, const Tensor& tokens, const Tensor& ta
 }
 
 void embedding_backward(Stream& stream, Tensor& dtable, const Tensor& dy, const Tensor& tokens) {
-  Check("embedding_backward", stream)("dy", dy, {tokens.elements(), dtable.width()}, dy.dtype());
-  run_on<&cpu::embedding_backward, &cuda::embedding_backward>(stream, dtable, dy, tokens);
+  const Check check("embedding_backward", stream);
+  check("tokens", tokens, {tokens.elements()}, DType::int32);
+  check("dy", dy, {tokens.elements(), dtable.width()}, dy.dtype());
+  check("dtable", dtable, dtable.shape(), wide_of(dy.dtype()));
+  Tensor scratch;
+  if (stream.target() == DeviceType::cuda) scratch = Tensor(stream, {sort_scratch(tokens.elements())}, DType::int32);
+  run_on<&cpu::embedding_backward, &cuda::embedding_backward>(stream, dtable, scratch, dy, tokens);
 }
 
 }  // namespace hone::kernels

@@ -4,8 +4,10 @@
 
 namespace hone::kernels {
 
+// Error (ExitCode::input), on the CPU: a token outside the vocabulary. On a GPU, where nobody waits to hear it, that
+// token's row is NaN.
 void embedding(Stream&, Tensor& y, const Tensor& tokens, const Tensor& table);
-// Adds to dtable; rows are added in the order of the tokens.
+// Adds to dtable, of what dy's type is computed in; rows are added in the order of the tokens.
 void embedding_backward(Stream&, Tensor& dtable, const Tensor& dy, const Tensor& tokens);
 
 }  // namespace hone::kernels

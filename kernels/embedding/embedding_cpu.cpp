@@ -20,7 +20,7 @@ void embedding(Stream& stream, Tensor& y, const Tensor& tokens, const Tensor& ta
 }
 
 // Threads share the columns, so equal tokens meet in one thread and in order.
-void embedding_backward(Stream& stream, Tensor& dtable, const Tensor& dy, const Tensor& tokens) {
+void embedding_backward(Stream& stream, Tensor& dtable, Tensor&, const Tensor& dy, const Tensor& tokens) {
   visit_stored(dy.dtype(), [&]<class T>() {
     const Rows<Wide<T>> to = dtable.as_rows<Wide<T>>();
     const Rows<const T> from = dy.as_rows<T>();

@@ -1,6 +1,7 @@
 #include "kernels/rms_norm/rms_norm.h"
 
 #include "kernels/core/check.h"
+#include "kernels/core/column_sums.h"
 #include "kernels/core/dispatch.h"
 
 namespace hone::kernels {
@@ -22,8 +23,6 @@ decltype(cpu::rms_norm_weight_gradient) rms_norm_weight_gradient;
 }  // namespace cuda
 
 namespace {
-constexpr int64_t kRowsPerSum = 32;  // fixed, so that the bits depend on nothing but the shape
-
 Check checked(const char* op, Stream& stream, const Tensor& y, const Tensor& x, const Tensor& inv_rms,
               const Tensor& weight) {
   const Check check(op, stream);
@@ -61,7 +60,7 @@ void rms_norm_backward(Stream& stream, Tensor* dx, Tensor* dweight, const Tensor
   if (dweight) {
     Tensor partial;  // one row of sums a chunk of rows: cuda's blocks share the rows, cpu's threads share the columns
     if (stream.target() == DeviceType::cuda)
-      partial = Tensor(stream, {(x.rows() + kRowsPerSum - 1) / kRowsPerSum, x.width()}, weight.dtype());
+      partial = Tensor(stream, {row_chunks(x.rows()), x.width()}, weight.dtype());
     run_on<&cpu::rms_norm_weight_gradient, &cuda::rms_norm_weight_gradient>(stream, *dweight, partial, dy, x, inv_rms);
   }
   if (dx)

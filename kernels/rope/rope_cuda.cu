@@ -46,13 +46,19 @@ __global__ void __launch_bounds__(kRopeThreads)
     left[h] = load_vector<count>(from + (first + h) * turns.width);
     right[h] = load_vector<count>(from + (first + h) * turns.width + half);
   }
+#ifndef MUTANT_ROPE_FIRST_TURN
   const auto cosine = load_vector<count>(row_of(turns, place.row) + i);
+#else
+  const auto cosine = load_vector<count>(row_of(turns, 0) + i);
+#endif
   auto sine = load_vector<count>(row_of(turns, place.row) + half + i);
 #pragma unroll
   for (int j = 0; j < count; ++j) sine.value[j] *= sign;
 #pragma unroll
   for (int h = 0; h < kRopeHeads; ++h) {
+#ifndef MUTANT_ROPE_PAST_THE_LAST_HEAD
     if (first + h >= heads) continue;
+#endif
     auto a = widened(left[h]), b = widened(right[h]);
 #pragma unroll
     for (int j = 0; j < count; ++j) {

@@ -51,7 +51,11 @@ __global__ void __launch_bounds__(kWalkThreads) swiglu_backward_kernel(const __g
           dup.value[j] = dy.value[j] * g.value[j] * sigmoid;
         }
         store_vector(row_of(p.dgate, row) + i, narrowed<T>(dgate));
+#ifndef MUTANT_SWIGLU_WRONG_STRIDE
         store_vector(row_of(p.dup, row) + i, narrowed<T>(dup));
+#else
+        store_vector(p.dup.data + row * p.dgate.stride + i, narrowed<T>(dup));
+#endif
       });
 }
 

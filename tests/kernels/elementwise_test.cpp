@@ -45,15 +45,15 @@ TEST_P(Elementwise, FillCopyAddScale) {
         Values sum(a.size()), product(a.size());
         for (size_t i = 0; i < a.size(); ++i) sum[i] = a[i] + b[i], product[i] = a[i] * 0.375;
         sum = rounded_to(dtype, sum), product = rounded_to(dtype, product);
-        const auto frame = [&](Stream& stream, const Values& values) {
-          return Framed(stream, shape, dtype, pad, values);
+        const auto frame = [&](Stream& stream, const Values& values, int64_t strides = 2) {
+          return Framed(stream, shape, dtype, strides * pad, values);
         };
         expect_exactly(stream(), shape, dtype, pad, {}, Values(a.size(), 1.5),
                        [](Stream& s, Tensor& y) { kernels::fill(s, y, 1.5); });
         expect_exactly(stream(), shape, dtype, pad, {}, a,
                        [&](Stream& s, Tensor& y) { kernels::copy(s, y, *frame(s, a)); });
         expect_exactly(stream(), shape, dtype, pad, {}, sum,
-                       [&](Stream& s, Tensor& y) { kernels::add(s, y, *frame(s, a), *frame(s, b)); });
+                       [&](Stream& s, Tensor& y) { kernels::add(s, y, *frame(s, a), *frame(s, b, 3)); });
         expect_exactly(stream(), shape, dtype, pad, a, sum,
                        [&](Stream& s, Tensor& y) { kernels::add(s, y, y, *frame(s, b)); });
         expect_exactly(stream(), shape, dtype, pad, a, sum,
@@ -95,10 +95,28 @@ TEST_P(Elementwise, ConversionsBetweenAllTypes) {
         const Values middle = from == DType::float64 && to == DType::float64 ? x : rounded_to(DType::float32, x);
         for (const int64_t pad : {0, 3, 8})
           expect_exactly(stream(), shape, to, pad, {}, rounded_to(to, middle), [&](Stream& s, Tensor& y) {
-            Framed source(s, shape, from, pad == 3 ? 2 : pad, x);
+            Framed source(s, shape, from, 2 * pad, x);
             kernels::convert(s, y, *source);
           });
       }
+}
+
+// Rows of whole vectors whose strides keep them aligned, but whose first element is not.
+TEST_P(Elementwise, ViewsThatBeginBetweenVectors) {
+  for (const DType dtype : kTypes) {
+    const Values values = rounded_to(dtype, random_values(5 * 24, 1));
+    const Tensor all = tensor_of(stream(), {5, 24}, values, dtype);
+    Tensor y(stream(), {5, 8}, dtype), doubled = tensor_of(stream(), {5, 24}, values, dtype);
+    kernels::copy(stream(), y, all.columns(3, 11));
+    Tensor part = doubled.columns(3, 11);
+    kernels::add(stream(), part, part, all.columns(3, 11));
+    const Values copied = values_of(y), sums = values_of(doubled);
+    for (int64_t i = 0; i < 5 * 24; ++i) {
+      const bool inside = i % 24 >= 3 && i % 24 < 11;
+      EXPECT_EQ(sums[i], inside ? 2 * values[i] : values[i]);
+      EXPECT_TRUE(!inside || copied[i / 24 * 8 + i % 24 - 3] == values[i]);
+    }
+  }
 }
 
 TEST_P(Elementwise, PlannedBytesAreTheMeasured) {

@@ -1,21 +1,27 @@
-// The norm of bfloat16 rows beside its formula in double: statistics and weight in float32, one rounding an element.
+// The norm of bfloat16 rows beside its formula in double, on each device: statistics and weight in float32, one
+// rounding an element.
 #include <cmath>
 
 #include "kernels/rms_norm/rms_norm.h"
+#include "tests/support/devices.h"
 #include "tests/support/framed.h"
 
 namespace hone::test {
 namespace {
 
+class RmsNormBfloat16 : public OnEachDevice {};
+INSTANTIATE_TEST_SUITE_P(On, RmsNormBfloat16, each_device(), device_name);
+
 constexpr double kEps = 1e-5;
 constexpr DType kRows = DType::bfloat16, kSums = DType::float32;
 
-TEST(RmsNormBfloat16, AndItsGradientsAreTheFormulas) {
-  for (const Shape shape : {Shape{1, 7}, Shape{3, 32}, Shape{33, 264}, Shape{2, 4099}})
-    for (const int64_t pad : {0, 3}) {
+TEST_P(RmsNormBfloat16, AndItsGradientsAreTheFormulas) {
+  for (const Shape shape : {Shape{1, 7}, Shape{3, 32}, Shape{33, 264}, Shape{2, 4099}, Shape{2, 4104}})
+    for (const int64_t pad : {0, 3, 8}) {  // 3: rows that are not aligned
       SCOPED_TRACE(joined(shape, ", pad ", pad));
       const int64_t rows = shape[0], width = shape[1];
-      const Values x = rounded_to(kRows, random_values(rows * width, 1)), w = rounded_to(kSums, random_values(width, 2)),
+      const Values x = rounded_to(kRows, random_values(rows * width, 1)),
+                   w = rounded_to(kSums, random_values(width, 2)),
                    dy = rounded_to(kRows, random_values(rows * width, 3)),
                    more = rounded_to(kRows, random_values(rows * width, 4));
       Values y(x.size()), inverse(static_cast<size_t>(rows)), dx(x.size()), dw(w.size(), 1.0);
@@ -33,10 +39,11 @@ TEST(RmsNormBfloat16, AndItsGradientsAreTheFormulas) {
           dx[r * width + i] = (dy[r * width + i] * w[i] - x[r * width + i] * dot / double(width) / (rms * rms)) / rms +
                               more[r * width + i];
       }
-      on_threads([&](Stream& stream) {
-        Framed from(stream, shape, kRows, pad, x), g(stream, shape, kRows, pad, dy), to(stream, shape, kRows, pad),
-            back(stream, shape, kRows, pad, more), weight(stream, {width}, kSums, 0, w),
-            stats(stream, {rows}, kSums), dweight(stream, {width}, kSums, 0, Values(w.size(), 1.0));
+      on_device(stream(), [&](Stream& stream) {
+        Framed from(stream, shape, kRows, pad, x), g(stream, shape, kRows, 2 * pad, dy),
+            to(stream, shape, kRows, 3 * pad), back(stream, shape, kRows, 4 * pad, more),
+            weight(stream, {width}, kSums, 0, w), stats(stream, {rows}, kSums),
+            dweight(stream, {width}, kSums, 0, Values(w.size(), 1.0));
         kernels::rms_norm(stream, *to, *stats, *from, *weight, kEps);
         EXPECT_LT(relative_error(to.values(), y), kBfloat16);
         EXPECT_LT(relative_error(stats.values(), inverse), kFloat32);
@@ -52,23 +59,25 @@ TEST(RmsNormBfloat16, AndItsGradientsAreTheFormulas) {
     }
 }
 
-TEST(RmsNormBfloat16, NormOfASumIsTheNormOfTheRoundedSum) {
-  const Shape shape{5, 129};
-  const Values x = rounded_to(kRows, random_values(shape.elements(), 1)),
-               delta = rounded_to(kRows, random_values(shape.elements(), 2)), w(129, 0.75);
-  Values together(x.size());
-  for (size_t i = 0; i < x.size(); ++i) together[i] = x[i] + delta[i];
-  together = rounded_to(kRows, together);
-  Stream stream = Stream::cpu(2);
-  const Tensor weight = tensor_of(stream, {129}, w, kSums);
-  Tensor sum(stream, shape, kRows), y(stream, shape, kRows), inverse(stream, {5}, kSums), again(stream, shape, kRows),
-      stats(stream, {5}, kSums);
-  kernels::residual_rms_norm(stream, sum, y, inverse, tensor_of(stream, shape, x, kRows),
-                             tensor_of(stream, shape, delta, kRows), weight, kEps);
-  EXPECT_EQ(values_of(sum), together);
-  kernels::rms_norm(stream, again, stats, sum, weight, kEps);
-  EXPECT_EQ(values_of(again), values_of(y));
-  EXPECT_EQ(values_of(stats), values_of(inverse));
+TEST_P(RmsNormBfloat16, NormOfASumIsTheNormOfTheRoundedSum) {
+  for (const Shape shape : {Shape{5, 129}, Shape{3, 264}}) {
+    const int64_t rows = shape[0], width = shape[1];
+    const Values x = rounded_to(kRows, random_values(shape.elements(), 1)),
+                 delta = rounded_to(kRows, random_values(shape.elements(), 2)), w(size_t(width), 0.75);
+    Values together(x.size());
+    for (size_t i = 0; i < x.size(); ++i) together[i] = x[i] + delta[i];
+    together = rounded_to(kRows, together);
+    const Tensor weight = tensor_of(stream(), {width}, w, kSums);
+    Framed sum(stream(), shape, kRows, 8), y(stream(), shape, kRows, 8);
+    Tensor inverse(stream(), {rows}, kSums), again(stream(), shape, kRows), stats(stream(), {rows}, kSums);
+    kernels::residual_rms_norm(stream(), *sum, *y, inverse, tensor_of(stream(), shape, x, kRows),
+                               tensor_of(stream(), shape, delta, kRows), weight, kEps);
+    EXPECT_EQ(sum.values(), together);
+    EXPECT_TRUE(sum.intact() && y.intact());
+    kernels::rms_norm(stream(), again, stats, *sum, weight, kEps);
+    EXPECT_EQ(values_of(again), y.values());
+    EXPECT_EQ(values_of(stats), values_of(inverse));
+  }
 }
 
 }  // namespace

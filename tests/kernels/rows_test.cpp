@@ -12,8 +12,10 @@ namespace {
 
 class Swiglu : public OnEachDevice {};
 class Rope : public OnEachDevice {};
+class Embedding : public OnEachDevice {};
 INSTANTIATE_TEST_SUITE_P(On, Swiglu, each_device(), device_name);
 INSTANTIATE_TEST_SUITE_P(On, Rope, each_device(), device_name);
+INSTANTIATE_TEST_SUITE_P(On, Embedding, each_device(), device_name);
 
 constexpr auto kTypes = {DType::float32, DType::float64, DType::bfloat16};
 
@@ -46,8 +48,11 @@ TEST_P(Swiglu, AndItsGradientAreTheFormulas) {
           dup[i] = dy[i] * gate[i] * s;
         }
         on_device(stream(), [&](Stream& stream) {
-          Framed g(stream, shape, dtype, pad, gate), u(stream, shape, dtype, pad, up), d(stream, shape, dtype, pad, dy);
-          Framed out(stream, shape, dtype, pad), dg(stream, shape, dtype, pad), du(stream, shape, dtype, pad);
+          // No two of them have one stride where there is a stride.
+          Framed g(stream, shape, dtype, pad, gate), u(stream, shape, dtype, 2 * pad, up),
+              d(stream, shape, dtype, 3 * pad, dy);
+          Framed out(stream, shape, dtype, 4 * pad), dg(stream, shape, dtype, 5 * pad),
+              du(stream, shape, dtype, 6 * pad);
           kernels::swiglu(stream, *out, *g, *u);
           kernels::swiglu_backward(stream, *dg, *du, *d, *g, *u);
           EXPECT_LT(relative_error(out.values(), y), tolerance_of(dtype));
@@ -91,7 +96,7 @@ TEST_P(Rope, TurnsPairsByTheirAngles) {
             }
         on_device(stream(), [&](Stream& stream) {
           Framed turns(stream, {tokens, c.head_dim}, wide_of(dtype)), in(stream, {tokens, width}, dtype, pad, x),
-              y(stream, {tokens, width}, dtype, pad);
+              y(stream, {tokens, width}, dtype, 2 * pad);
           kernels::rope_table(stream, *turns, Tensor::from(stream, {tokens}, c.positions),
                               Tensor::from(stream, {half}, inv_freq));
           kernels::rope(stream, *y, *in, *turns, kernels::Turn::forward);
@@ -107,39 +112,95 @@ TEST_P(Rope, TurnsPairsByTheirAngles) {
       }
 }
 
-TEST(Embedding, GathersRowsAndAddsTheirGradients) {
-  for (const int64_t width : {1, 31, 33, 64, 130})
+struct Lookup {
+  int64_t vocabulary, width;
+  std::vector<int32_t> tokens;
+};
+// `count` tokens of which every third is the same.
+std::vector<int32_t> drawn_tokens(int64_t count, int64_t vocabulary) {
+  std::vector<int32_t> tokens;
+  for (const double value : random_values(count, 3, 0, double(vocabulary)))
+    tokens.push_back(int32_t(tokens.size() % 3 == 0 ? vocabulary / 2 : int64_t(value)));
+  return tokens;
+}
+
+TEST_P(Embedding, GathersRowsAndAddsTheirGradients) {
+  // Widths with and without whole vectors, over a block's columns; tokens of more than two tiles of the sort; runs on
+  // both sides of the rows that are loaded together.
+  for (const Lookup& c : {Lookup{7, 1, {3, 1, 3, 6, 0, 3, 3}},
+                          {7, 31, {3, 1, 3, 6, 0, 3, 3}},
+                          {7, 64, {3, 1, 3, 6, 0, 3, 3}},
+                          {3, 136, std::vector<int32_t>(9, 2)},
+                          {2, 1032, std::vector<int32_t>(17, 1)},
+                          {600, 8, drawn_tokens(1100, 600)},
+                          {512, 3, drawn_tokens(513, 512)},
+                          {5, 8, {}}})
     for (const DType dtype : kTypes)
       for (const bool stored : {false, true}) {
+        if (stored && dtype == DType::bfloat16) continue;
+        SCOPED_TRACE(joined(c.vocabulary, " x ", c.width, ", ", dtype, stored ? ", stored in bfloat16" : ""));
         const DType table_type = stored ? DType::bfloat16 : dtype;
-        const std::vector<int32_t> tokens{3, 1, 3, 6, 0, 3, 3};
-        const Values table = rounded_to(table_type, random_values(7 * width, 1)),
-                     dy = rounded_to(dtype, random_values(7 * width, 2));
-        Values y, dtable(7 * width, 1.0);
-        for (size_t t = 0; t < tokens.size(); ++t)
-          for (int64_t i = 0; i < width; ++i) {
-            y.push_back(table[tokens[t] * width + i]);
-            dtable[tokens[t] * width + i] += dy[t * width + i];
+        const int64_t count = int64_t(c.tokens.size());
+        const Values table = rounded_to(table_type, random_values(c.vocabulary * c.width, 1)),
+                     dy = rounded_to(dtype, random_values(count * c.width, 2));
+        Values y, dtable(size_t(c.vocabulary * c.width), 1.0);
+        for (size_t t = 0; t < c.tokens.size(); ++t)
+          for (int64_t i = 0; i < c.width; ++i) {
+            y.push_back(table[c.tokens[t] * c.width + i]);
+            dtable[c.tokens[t] * c.width + i] += dy[t * c.width + i];
           }
-        on_threads([&](Stream& stream) {
-          const Tensor ids = Tensor::from(stream, {7}, tokens), rows = tensor_of(stream, {7, width}, table, table_type);
-          Framed out(stream, {7, width}, dtype, 3), back(stream, {7, width}, wide_of(dtype), 0, Values(7 * width, 1.0));
-          kernels::embedding(stream, *out, ids, rows);
-          EXPECT_EQ(out.values(), y);
-          kernels::embedding_backward(stream, *back, tensor_of(stream, {7, width}, dy, dtype), ids);
-          EXPECT_LT(relative_error(back.values(), dtable), tolerance_of(dtype));
-          return together({&out, &back});
-        });
+        for (const int64_t pad : {3, 8}) {  // 3: rows that are not aligned
+          if (pad == 3 && count > 1000) continue;
+          const auto back_and_forth = [&](Stream& on) {
+            const Tensor ids = Tensor::from(on, {count}, c.tokens),
+                         rows = tensor_of(on, {c.vocabulary, c.width}, table, table_type);
+            Framed out(on, {count, c.width}, dtype, pad), g(on, {count, c.width}, dtype, pad, dy),
+                back(on, {c.vocabulary, c.width}, wide_of(dtype), 0, Values(dtable.size(), 1.0));
+            kernels::embedding(on, *out, ids, rows);
+            EXPECT_EQ(out.values(), y);
+            kernels::embedding_backward(on, *back, *g, ids);
+            EXPECT_LT(relative_error(back.values(), dtable), tolerance_of(dtype));
+            return together({&out, &back});
+          };
+          const Values made = on_device(stream(), back_and_forth);
+          EXPECT_EQ(made, on_threads(back_and_forth)) << "not the CPU's bits";
+        }
       }
 }
 
-TEST(Embedding, RefusesATokenOutsideTheVocabulary) {
-  Stream stream = Stream::cpu();
-  Tensor y(stream, {2, 3}, DType::float32);
-  const Tensor table(stream, {5, 3}, DType::float32);
+// Tokens of one, two and three passes of the sort.
+TEST_P(Embedding, AddsGradientsInVocabulariesOfAnySize) {
+  for (const int32_t vocabulary : {1, 511, 512, 513, 262143, 262144}) {
+    SCOPED_TRACE(vocabulary);
+    std::vector<int32_t> tokens = drawn_tokens(40, vocabulary);
+    tokens[7] = tokens[31] = vocabulary - 1;
+    std::vector<float> dy, expected(size_t(vocabulary), 1.0f);
+    for (size_t t = 0; t < tokens.size(); ++t) expected[size_t(tokens[t])] += dy.emplace_back(float(t) + 0.5f);
+    Tensor dtable = Tensor::from(stream(), {vocabulary, 1}, std::vector<float>(size_t(vocabulary), 1.0f));
+    kernels::embedding_backward(stream(), dtable, Tensor::from(stream(), {40, 1}, dy),
+                                Tensor::from(stream(), {40}, tokens));
+    EXPECT_EQ(dtable.to_host<float>(), expected);
+  }
+}
+
+TEST_P(Embedding, TakesNoTokenOutsideTheVocabulary) {
+  Framed y(stream(), {2, 3}, DType::float32);
+  const Tensor table(stream(), {5, 3}, DType::float32);
   for (const int32_t token : {5, -1}) {
+    const Tensor tokens = Tensor::from<int32_t>(stream(), {2}, {0, token});
+    if (on_cuda()) {  // NaN, and no gradient
+      kernels::embedding(stream(), *y, tokens, table);
+      for (int i = 0; i < 3; ++i) EXPECT_TRUE(std::isnan(y.values()[3 + i]));
+      Framed back(stream(), {5, 3}, DType::float32, 0, Values(15, 1.0));
+      kernels::embedding_backward(stream(), *back, tensor_of(stream(), {2, 3}, Values(6, 2.0), DType::float32), tokens);
+      Values expected(15, 1.0);
+      std::fill_n(expected.begin(), 3, 3.0);
+      EXPECT_EQ(back.values(), expected);
+      EXPECT_TRUE(y.intact() && back.intact());
+      continue;
+    }
     try {
-      kernels::embedding(stream, y, Tensor::from<int32_t>(stream, {2}, {0, token}), table);
+      kernels::embedding(stream(), *y, tokens, table);
       FAIL();
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::input);
@@ -148,6 +209,17 @@ TEST(Embedding, RefusesATokenOutsideTheVocabulary) {
                        " at position 1 is outside the vocabulary of 5; was the data tokenised for another model?"));
     }
   }
+}
+
+TEST_P(Embedding, PlannedBytesAreTheMeasured) {
+  const auto peak = [](Stream& stream) {
+    const Tensor tokens = Tensor::from(stream, {600}, std::vector<int32_t>(600, 3));
+    Tensor dtable = tensor_of(stream, {5, 8}, Values(40), DType::float32), dy(stream, {600, 8}, DType::bfloat16);
+    kernels::embedding_backward(stream, dtable, dy, tokens);
+    return stream.allocator()->usage().peak;
+  };
+  Stream meta = Stream::meta(stream().target());
+  EXPECT_EQ(peak(meta), peak(stream()));
 }
 
 }  // namespace

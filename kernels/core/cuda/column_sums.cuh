@@ -39,7 +39,9 @@ __device__ __forceinline__ void sum_chunk(const Rows<Sum>& of_chunks, int64_t ro
 template <class Sum>
 __global__ void __launch_bounds__(kColumnThreads) add_chunks_kernel(Sum* sums, Rows<Sum> of_chunks) {
   const int64_t i = int64_t(blockIdx.x) * kColumnThreads + threadIdx.x;
+#ifndef MUTANT_COLUMN_SUMS_PAST_THE_WIDTH
   if (i >= of_chunks.width) return;
+#endif
   Sum sum = sums[i];
 #pragma unroll 8
   for (int64_t row = 0; row < of_chunks.count; ++row) sum += of_chunks.data[row * of_chunks.stride + i];

@@ -27,7 +27,11 @@ template <class... T>
 void flatten(Rows<T>&... rows) {
   const auto contiguous = [](const auto& r) { return r.stride == r.width || r.count <= 1; };
   const auto flat = [](auto& r) { r.width = r.stride = r.count * r.width, r.count = 1; };
+#ifndef MUTANT_FLATTEN_WHERE_ANY_IS_FLAT
   if ((contiguous(rows) && ...)) (flat(rows), ...);
+#else
+  if ((contiguous(rows) || ...)) (flat(rows), ...);
+#endif
 }
 
 // Whether all rows can be loaded and stored `count` elements at a time, 16 bytes where that is more.
@@ -94,7 +98,10 @@ __device__ __forceinline__ void walk(int64_t rows, int64_t width, Load&& load, F
     if (place[v].row < rows) loaded[v] = load(place[v].row, place[v].item * count);
 #pragma unroll
   for (int v = 0; v < kWalkVectors; ++v)
-    if (place[v].row < rows) finish(place[v].row, place[v].item * count, loaded[v]);
+#ifndef MUTANT_WALK_PAST_THE_LAST
+    if (place[v].row < rows)
+#endif
+      finish(place[v].row, place[v].item * count, loaded[v]);
 }
 
 }  // namespace hone::kernels::cuda

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/attention/scratch.h"
-#include "kernels/core/check.h"
+#include "kernels/attention/shape.h"
 #include "kernels/core/dispatch.h"
 
 namespace hone::kernels {
@@ -21,11 +21,11 @@ decltype(cpu::attention_backward) attention_backward;
 }  // namespace cuda
 
 namespace {
-void check_arguments(const Check& check, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o,
-                     const Tensor& log_sum_exp, const DocumentOffsets& documents, const AttentionShape& shape) {
+void check_arguments(const Check& check, Stream& stream, const Tensor& q, const Tensor& k, const Tensor& v,
+                     const Tensor& o, const Tensor& log_sum_exp, const DocumentOffsets& documents,
+                     const AttentionShape& shape) {
   const int64_t tokens = q.rows();
-  check.that(shape.kv_heads > 0 && shape.head_dim > 0 && shape.heads % shape.kv_heads == 0, "heads (", shape.heads,
-             ") must be a multiple of kv_heads (", shape.kv_heads, ")");
+  check_shape(check, stream, shape, q.dtype());
   check("q", q, {tokens, shape.heads * shape.head_dim}, q.dtype());
   check("k", k, {tokens, shape.kv_heads * shape.head_dim}, q.dtype());
   check("v", v, {tokens, shape.kv_heads * shape.head_dim}, q.dtype());
@@ -34,6 +34,8 @@ void check_arguments(const Check& check, const Tensor& q, const Tensor& k, const
   check.that(documents.host && !documents.host->empty() && documents.host->front() == 0 &&
                  documents.host->back() == tokens && std::is_sorted(documents.host->begin(), documents.host->end()),
              "documents must rise from 0 to ", tokens);
+  check.that(stream.target() != DeviceType::cuda || (documents.tiles && documents.tiles.device() == stream.device()),
+             "documents must be made by documents_on for this stream");
 }
 
 // Are there so many heads of documents that they alone keep threads busy? By shape, so that the bits do not depend on
@@ -49,8 +51,9 @@ bool enough_heads(const DocumentOffsets& documents, const AttentionShape& shape)
 double product_flops(const DocumentOffsets& documents, const AttentionShape& shape) {
   double pairs = 0;
   for (size_t d = 0; d + 1 < documents.host->size(); ++d) {
-    const double length = double((*documents.host)[d + 1] - (*documents.host)[d]);
-    pairs += length * (length + 1) / 2;
+    const double length = double((*documents.host)[d + 1] - (*documents.host)[d]),
+                 reach = std::min(length, double(shape.reach()));
+    pairs += reach * (reach + 1) / 2 + (length - reach) * reach;
   }
   return 2 * pairs * double(shape.heads * shape.head_dim);
 }
@@ -59,7 +62,7 @@ double product_flops(const DocumentOffsets& documents, const AttentionShape& sha
 void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
                const DocumentOffsets& documents, const AttentionShape& shape) {
   const Check check("attention", stream);
-  check_arguments(check, q, k, v, o, log_sum_exp, documents, shape);
+  check_arguments(check, stream, q, k, v, o, log_sum_exp, documents, shape);
   count_flops(stream, 2 * product_flops(documents, shape));
   run_on<&cpu::attention, &cuda::attention>(stream, o, log_sum_exp, q, k, v, documents, shape);
 }
@@ -68,7 +71,7 @@ void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, cons
                         const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& log_sum_exp,
                         const DocumentOffsets& documents, const AttentionShape& shape) {
   const Check check("attention_backward", stream);
-  check_arguments(check, q, k, v, o, log_sum_exp, documents, shape);
+  check_arguments(check, stream, q, k, v, o, log_sum_exp, documents, shape);
   check("dout", dout, o.shape(), o.dtype());
   check("dq", dq, q.shape(), q.dtype());
   check("dk", dk, k.shape(), q.dtype());

@@ -16,17 +16,27 @@ constexpr int64_t kTile = kAttentionTile;
 // Columns of scores that exist at a time: few long products are faster than many short ones.
 constexpr int64_t kSpan = 4 * kTile;
 
-struct Block {  // rows [begin, end) of one document [first, last); begin is first plus whole tiles
-  int64_t begin, end, first, last;
+// The first tile that a query at `row` of a document from `first` on sees keys of.
+int64_t first_tile(int64_t row, int64_t first, const AttentionShape& shape) {
+  return first + std::max<int64_t>(row + 1 - shape.reach() - first, 0) / kTile * kTile;
+}
+// The end of the tiles whose queries see a key at `row` of a document [first, last).
+int64_t end_of_tiles(int64_t row, int64_t first, int64_t last, const AttentionShape& shape) {
+  return std::min(last, first + (row + shape.reach() - first + kTile - 1) / kTile * kTile);
+}
+
+struct Range {
+  int64_t from, to;
 };
-// Latest first: they see most keys, and long work that starts last keeps one thread busy while the others wait.
-std::vector<Block> blocks_of(const std::vector<int32_t>& starts) {
-  std::vector<Block> blocks;
-  for (size_t d = 0; d + 1 < starts.size(); ++d)
-    for (int64_t b = starts[d]; b < starts[d + 1]; b += kTile)
-      blocks.push_back({b, std::min<int64_t>(b + kTile, starts[d + 1]), starts[d], starts[d + 1]});
-  std::ranges::stable_sort(blocks, std::ranges::greater(), [](const Block& b) { return b.begin - b.first; });
-  return blocks;
+// Which of the keys [0, count) a query at `row` sees.
+Range seen_of(int64_t row, int64_t count, const AttentionShape& shape) {
+  const int64_t to = std::clamp<int64_t>(row + 1, 0, count);
+  return {std::clamp<int64_t>(row + 1 - shape.reach(), 0, to), to};
+}
+// Which of the queries [0, count) see a key at `row`.
+Range seeing(int64_t row, int64_t count, const AttentionShape& shape) {
+  const int64_t from = std::clamp<int64_t>(row, 0, count);
+  return {from, std::clamp<int64_t>(row + shape.reach(), from, count)};
 }
 
 // One head's columns of a matrix.
@@ -105,10 +115,10 @@ void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, 
     using Sum = Wide<T>;
     const Rows<Sum> lse = log_sum_exp.as_rows<Sum>();
     const int64_t d = shape.head_dim, group = shape.heads / shape.kv_heads;
-    const Sum scale = Sum(1 / std::sqrt(double(d)));
-    const std::vector<Block> blocks = blocks_of(*documents.host);
+    const Sum scale = Sum(shape.score_scale()), softcap = Sum(shape.softcap);
+    const std::vector<AttentionTile> blocks = tiles_of_queries(*documents.host);
     stream.parallel(int64_t(blocks.size()) * shape.heads, 1, [&](int64_t work, int64_t) {
-      const Block block = blocks[size_t(work / shape.heads)];
+      const AttentionTile block = blocks[size_t(work / shape.heads)];
       const int64_t head = work % shape.heads, rows = block.end - block.begin;
       const Head<const T> qh{q.as_rows<T>(), head * d}, kh{k.as_rows<T>(), head / group * d},
           vh{v.as_rows<T>(), head / group * d};
@@ -118,15 +128,17 @@ void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, 
       alignas(64) Sum scores[kTile * kSpan];
       Narrowed<T> weights;
       OnlineSoftmax<Sum> softmax[kTile];
-      for_each_span(block.first, block.end, [&](int64_t at, int64_t count, int64_t columns) {
+      const int64_t start = first_tile(block.begin, block.first, shape);
+      for_each_span(start, block.end, [&](int64_t at, int64_t count, int64_t columns) {
         keys.take(kh, at, count), values.take(vh, at, count);
         times_transposed(scores, columns, queries.data(), queries.stride(), keys.data(), keys.stride(), kTile, columns,
                          d, scale);
         for (int64_t r = 0; r < rows; ++r) {
           Sum* const row = scores + r * columns;
-          const int64_t seen = std::clamp<int64_t>(block.begin + r + 1 - at, 0, count);
-          const Sum shrink = softmax[r].take(row, seen);
-          std::fill(row + seen, row + columns, Sum(0));
+          const auto [from, to] = seen_of(block.begin + r - at, count, shape);
+          soften(row + from, to - from, softcap);
+          const Sum shrink = from < to ? softmax[r].take(row + from, to - from) : Sum(1);
+          std::fill(row, row + from, Sum(0)), std::fill(row + to, row + columns, Sum(0));
           weights.row(r, row, columns);
           Sum* const sum = sums.data() + r * d;
           for (int64_t c = 0; c < d; ++c) sum[c] *= shrink;
@@ -146,12 +158,22 @@ void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, 
 
 namespace {
 // p = exp(p - log_sum_exp), the softmax again from its scores; ds = scale * p * (ds - delta), its gradient from that of
-// the weights. Row and column say which of log_sum_exp and delta belong to an element.
+// the weights, times the slope of softened scores. Row and column say which of log_sum_exp and delta belong to an
+// element.
 template <class T>
-[[gnu::always_inline]] inline void softmax_and_gradient(T* p, T* ds, int64_t n, T scale, auto&& log_sum, auto&& delta) {
+[[gnu::always_inline]] inline void softmax_and_gradient(T* p, T* ds, int64_t n, T scale, T softcap, auto&& log_sum,
+                                                        auto&& delta) {
+  if (softcap == 0) {
+    for (int64_t c = 0; c < n; ++c) {
+      p[c] = exp_of(p[c] - log_sum(c));
+      ds[c] = scale * p[c] * (ds[c] - delta(c));
+    }
+    return;
+  }
   for (int64_t c = 0; c < n; ++c) {
-    p[c] = exp_of(p[c] - log_sum(c));
-    ds[c] = scale * p[c] * (ds[c] - delta(c));
+    const T t = std::tanh(p[c] / softcap);
+    p[c] = exp_of(softcap * t - log_sum(c));
+    ds[c] = scale * p[c] * (ds[c] - delta(c)) * (1 - t * t);
   }
 }
 
@@ -166,7 +188,7 @@ struct Gradients {
   AttentionShape shape;
 
   const int64_t d = shape.head_dim, group = shape.heads / shape.kv_heads;
-  const Sum scale = Sum(1 / std::sqrt(double(shape.head_dim)));
+  const Sum scale = Sum(shape.score_scale()), softcap = Sum(shape.softcap);
   const Rows<const Sum> lse = log_sum_exp.as_rows<Sum>();
   const Rows<Sum> deltas = scratch.delta.as_rows<Sum>();
 
@@ -179,10 +201,10 @@ struct Gradients {
 
   // Two passes over blocks of rows, each owning what it writes: no atomics, a fixed order.
   void by_blocks() const {
-    const std::vector<Block> blocks = blocks_of(starts);
     // By queries: delta and dq.
-    stream.parallel(int64_t(blocks.size()) * shape.heads, 1, [&](int64_t work, int64_t) {
-      const Block block = blocks[size_t(work / shape.heads)];
+    const std::vector<AttentionTile> of_queries = tiles_of_queries(starts);
+    stream.parallel(int64_t(of_queries.size()) * shape.heads, 1, [&](int64_t work, int64_t) {
+      const AttentionTile block = of_queries[size_t(work / shape.heads)];
       const int64_t head = work % shape.heads, rows = block.end - block.begin;
       const Head<const T> kh = of_head(k, head / group), vh = of_head(v, head / group), g = of_head(dout, head);
       make_deltas(block.begin, block.end, head);
@@ -191,20 +213,22 @@ struct Gradients {
       std::vector<Sum> sums(size_t(kTile * d));
       alignas(64) Sum p[kTile * kSpan], ds[kTile * kSpan];
       Narrowed<T> narrow;
-      for_each_span(block.first, block.end, [&](int64_t at, int64_t count, int64_t columns) {
+      const int64_t start = first_tile(block.begin, block.first, shape);
+      for_each_span(start, block.end, [&](int64_t at, int64_t count, int64_t columns) {
         keys.take(kh, at, count), values.take(vh, at, count);
         times_transposed(p, columns, queries.data(), queries.stride(), keys.data(), keys.stride(), kTile, columns, d,
                          scale);
         times_transposed(ds, columns, gradients.data(), gradients.stride(), values.data(), values.stride(), kTile,
                          columns, d, Sum(1));
         for (int64_t r = 0; r < rows; ++r) {
-          const int64_t seen = std::clamp<int64_t>(block.begin + r + 1 - at, 0, count);
+          const auto [from, to] = seen_of(block.begin + r - at, count, shape);
+          Sum* const dr = ds + r * columns;
           softmax_and_gradient(
-              p + r * columns, ds + r * columns, seen, scale,
+              p + r * columns + from, dr + from, to - from, scale, softcap,
               [log_sum = lse[block.begin + r][head]](int64_t) { return log_sum; },
               [of_row = deltas[block.begin + r][head]](int64_t) { return of_row; });
-          std::fill(ds + r * columns + seen, ds + (r + 1) * columns, Sum(0));
-          narrow.row(r, ds + r * columns, columns);
+          std::fill(dr, dr + from, Sum(0)), std::fill(dr + to, dr + columns, Sum(0));
+          narrow.row(r, dr, columns);
         }
         times(sums.data(), d, narrow.all(ds), columns, keys.data(), keys.stride(), kTile, d, columns,
               Sum(1), Sum(1));
@@ -212,15 +236,17 @@ struct Gradients {
       store_rows<T>({dq.as_rows<T>(), head * d}, block.begin, rows, d, sums.data());
     });
     // By keys: dk and dv, over the heads that share them and the queries from their own on.
-    stream.parallel(int64_t(blocks.size()) * shape.kv_heads, 1, [&](int64_t work, int64_t) {
-      const Block block = blocks[blocks.size() - 1 - size_t(work / shape.kv_heads)];  // the earliest are seen by most
+    const std::vector<AttentionTile> of_keys = tiles_of_keys(starts);
+    stream.parallel(int64_t(of_keys.size()) * shape.kv_heads, 1, [&](int64_t work, int64_t) {
+      const AttentionTile block = of_keys[size_t(work / shape.kv_heads)];
       const int64_t kv_head = work % shape.kv_heads, rows = block.end - block.begin;
       Operand<T> keys(d), values(d);
       keys.take(of_head(k, kv_head), block.begin, rows), values.take(of_head(v, kv_head), block.begin, rows);
       const auto span = std::make_unique<Span>(d);
       std::vector<Sum> key_sums(size_t(kTile * d)), value_sums(size_t(kTile * d));
+      const int64_t stop = end_of_tiles(block.end - 1, block.first, block.last, shape);
       for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
-        for_each_span(block.begin, block.last, [&](int64_t at, int64_t count, int64_t columns) {
+        for_each_span(block.begin, stop, [&](int64_t at, int64_t count, int64_t columns) {
           key_span(*span, keys, values, head, block.begin, rows, at, count, columns, value_sums.data(),
                    key_sums.data());
         });
@@ -252,11 +278,13 @@ struct Gradients {
                      columns, d, Sum(1));
     for (int64_t r = 0; r < rows; ++r) {
       Sum *const pr = p + r * columns, *const dr = ds + r * columns;
-      const int64_t first = std::clamp<int64_t>(begin + r - at, 0, columns);  // queries before see nothing
-      std::fill(pr, pr + first, Sum(0)), std::fill(dr, dr + first, Sum(0));
+      const auto [from, to] = seeing(begin + r - at, columns, shape);
       softmax_and_gradient(
-          pr + first, dr + first, columns - first, scale, [&](int64_t c) { return span.log_sums[first + c]; },
-          [&](int64_t c) { return span.of_columns[first + c]; });
+          pr + from, dr + from, to - from, scale, softcap,
+          [sums = span.log_sums + from](int64_t c) { return sums[c]; },
+          [deltas = span.of_columns + from](int64_t c) { return deltas[c]; });
+      for (Sum* const row : {pr, dr})
+        std::fill(row, row + from, Sum(0)), std::fill(row + to, row + columns, Sum(0));
       span.narrow_p.row(r, pr, columns), span.narrow_ds.row(r, dr, columns);
     }
     times(value_sums, d, span.narrow_p.all(p), columns, span.gradients.data(), span.gradients.stride(),
@@ -288,7 +316,8 @@ struct Gradients {
         const int64_t rows = std::min(kTile, last - begin);
         keys.take(of_head(k, head / group), begin, rows), values.take(of_head(v, head / group), begin, rows);
         key_sums.assign(size_t(kTile * d), Sum(0)), value_sums.assign(size_t(kTile * d), Sum(0));
-        for_each_span(begin, last, [&](int64_t at, int64_t count, int64_t columns) {
+        const int64_t stop = end_of_tiles(begin + rows - 1, first, last, shape);
+        for_each_span(begin, stop, [&](int64_t at, int64_t count, int64_t columns) {
           const T* const ds = key_span(*span, keys, values, head, begin, rows, at, count, columns, value_sums.data(),
                                        key_sums.data());
           if (count == columns) {

@@ -1,6 +1,6 @@
 #include "kernels/attention/attention_decode.h"
 
-#include "kernels/core/check.h"
+#include "kernels/attention/shape.h"
 #include "kernels/core/dispatch.h"
 
 namespace hone::kernels {
@@ -17,8 +17,7 @@ void attention_decode(Stream& stream, Tensor& o, const Tensor& q, const Tensor& 
                       const Tensor& lengths, int64_t capacity, const AttentionShape& shape) {
   const Check check("attention_decode", stream);
   const int64_t sequences = q.rows();
-  check.that(shape.kv_heads > 0 && shape.head_dim > 0 && shape.heads % shape.kv_heads == 0, "heads (", shape.heads,
-             ") must be a multiple of kv_heads (", shape.kv_heads, ")");
+  check_shape(check, stream, shape, q.dtype());
   check("q", q, {sequences, shape.heads * shape.head_dim}, q.dtype());
   check("o", o, q.shape(), q.dtype());
   check("k_cache", k_cache, {sequences * capacity, shape.kv_heads * shape.head_dim}, q.dtype());

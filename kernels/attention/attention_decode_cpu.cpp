@@ -23,7 +23,7 @@ void attention_decode(Stream& stream, Tensor& o, const Tensor& q, const Tensor& 
     const Rows<T> out = o.as_rows<T>();
     const Rows<const T> queries = q.as_rows<T>(), keys = k_cache.as_rows<T>(), values = v_cache.as_rows<T>();
     const int64_t d = shape.head_dim, group = shape.heads / shape.kv_heads;
-    const Sum scale = Sum(1 / std::sqrt(double(d)));
+    const Sum scale = Sum(shape.score_scale()), softcap = Sum(shape.softcap);
     stream.parallel(lengths.elements() * shape.kv_heads, 1, [&](int64_t work, int64_t) {
       const int64_t b = work / shape.kv_heads, kv_head = work % shape.kv_heads;
       Sum scores[kTile];
@@ -33,12 +33,13 @@ void attention_decode(Stream& stream, Tensor& o, const Tensor& q, const Tensor& 
         const T* const query = queries[b] + head * d;
         std::fill_n(sum, d, Sum(0));
         OnlineSoftmax<Sum> softmax;
-        for (int64_t begin = 0; begin < seen[b]; begin += kTile) {
+        for (int64_t begin = std::max<int64_t>(seen[b] - shape.reach(), 0); begin < seen[b]; begin += kTile) {
           const int64_t n = std::min<int64_t>(kTile, seen[b] - begin);
           for (int64_t j = 0; j < n; ++j) {
             const T* const key = keys[b * capacity + begin + j] + kv_head * d;
             scores[j] = scale * sum_of<Sum>(d, [&](int64_t c) { return Sum(query[c]) * Sum(key[c]); });
           }
+          soften(scores, n, softcap);
           const Sum shrink = softmax.take(scores, n);
           for (int64_t c = 0; c < d; ++c) sum[c] *= shrink;
           for (int64_t j = 0; j < n; ++j) {

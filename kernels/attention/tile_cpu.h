@@ -1,13 +1,13 @@
 // What the attention kernels for the CPU share: products of small tiles, and the softmax that takes its scores tile by
 // tile (Milakov and Gimelshein 2018).
 #pragma once
+#include <cmath>
+
+#include "kernels/attention/tiles.h"
 #include "kernels/core/gemm_tile.h"
 #include "kernels/core/lanes.h"
 
 namespace hone::kernels::cpu {
-
-// Queries and keys a tile.
-inline constexpr int32_t kAttentionTile = 64;
 
 // c (m, n) = alpha * a (m, k) bᵀ, b (n, k).
 template <class T>
@@ -26,6 +26,13 @@ template <class T>
 void transposed_times(Wide<T>* c, int64_t stride_c, const T* a, int64_t stride_a, const T* b, int64_t stride_b,
                       int64_t m, int64_t n, int64_t k, Wide<T> beta) {
   gemm_tile(TileProduct<T, Wide<T>>{m, n, k, true, false, 1, beta, a, stride_a, b, stride_b, c, stride_c});
+}
+
+// n scores softened: softcap * tanh(score / softcap). Nothing happens where softcap is 0.
+template <class T>
+void soften(T* scores, int64_t n, T softcap) {
+  if (softcap == 0) return;
+  for (int64_t i = 0; i < n; ++i) scores[i] = softcap * std::tanh(scores[i] / softcap);
 }
 
 // One row's softmax so far: weights are e to the (score - best), sum is theirs.

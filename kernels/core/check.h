@@ -26,6 +26,10 @@ class Check {
   void that(bool holds, const Parts&... parts) const {
     require(holds, '[', op_, "] ", parts...);
   }
+  template <class... Parts>
+  void that(bool holds, ExitCode code, const Parts&... parts) const {  // code: where it is not our own fault
+    require(holds, code, '[', op_, "] ", parts...);
+  }
 
  private:
   std::string_view op_;

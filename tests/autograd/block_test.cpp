@@ -43,7 +43,7 @@ class Model {
         setting_(setting),
         dtype_(dtype),
         tokens_(starts.back()),
-        documents_{std::make_shared<const std::vector<int32_t>>(starts)} {
+        documents_(documents_on(stream, starts)) {
     const bool full = setting.base == Base::full;
     embedding_ = plain("embedding", {kVocabulary, kWidth}, full);
     attention_norm_ = plain("attention_norm", {kWidth}, full);

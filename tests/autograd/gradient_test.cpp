@@ -36,10 +36,6 @@ class Gradient : public testing::Test {
   Stream stream_ = Stream::cpu(2);
 };
 
-DocumentOffsets documents(std::vector<int32_t> starts) {
-  return {std::make_shared<const std::vector<int32_t>>(std::move(starts))};
-}
-
 TEST_F(Gradient, AddOfOneVarToItself) {
   check(
       [](Tape& tape, auto x) {
@@ -185,7 +181,7 @@ TEST_F(Gradient, AttentionAcrossTilesAndDocuments) {
   for (const std::vector<int32_t>& starts : {std::vector<int32_t>{0, 4, 4, 9}, {0, 65, 66}})
     check(
         [&](Tape& tape, auto x) {
-          return std::vector{ag::attention(tape, x[0], x[1], x[2], documents(starts), {4, 2, 3})};
+          return std::vector{ag::attention(tape, x[0], x[1], x[2], documents_on(stream_, starts), {4, 2, 3})};
         },
         {{starts.back(), 12}, {starts.back(), 6}, {starts.back(), 6}});
 }

@@ -1,94 +1,79 @@
-// Attention and its gradients beside the plain formulas in double; documents; memory; one query over a cache.
+// Attention and its gradients beside the plain formulas in double, on every device; documents; windows; memory.
 #include "kernels/attention/attention.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
-#include "kernels/attention/attention_decode.h"
-#include "tests/support/framed.h"
+#include "kernels/attention/tiles.h"
+#include "tests/kernels/attention_reference.h"
+#include "tests/support/devices.h"
 
 namespace hone::test {
 namespace {
 
 using kernels::AttentionShape;
 
-struct Case {
-  std::vector<int32_t> starts;
-  AttentionShape shape;
+class Attention : public OnEachDevice {
+ protected:
+  std::vector<DType> dtypes() const {
+    return on_cuda() ? std::vector{DType::bfloat16} : std::vector{DType::float32, DType::float64, DType::bfloat16};
+  }
+  DType dtype() const { return dtypes().back(); }
+  // What `op` gives, after checking that it gives the same bits again, on the CPU on 1 and on 2 threads.
+  Values same_bits(const std::function<Values(Stream&)>& op) {
+    if (!on_cuda()) return on_threads(op);
+    const Values first = op(stream());
+    EXPECT_EQ(first, op(stream()));
+    return first;
+  }
 };
-// On both sides of the tile of 64, of the span of four tiles and of their multiples; documents that begin inside a tile; empty ones; one head group
-// of each kind; head_dim odd.
-const std::vector<Case> kCases{{{0, 1}, {1, 1, 1}},
-                               {{0, 63}, {2, 1, 8}},
-                               {{0, 64}, {2, 2, 16}},
-                               {{0, 65}, {4, 2, 7}},
-                               {{0, 31, 31, 64, 129}, {4, 1, 32}},
-                               {{0, 0, 192, 193, 350}, {6, 3, 24}},
-                               {{0, 257, 600}, {2, 1, 16}},
-                               {{0, 257, 600}, {4, 4, 16}},
-                               {{0, 70, 385}, {8, 2, 40}}};
+INSTANTIATE_TEST_SUITE_P(On, Attention, only_cpu(), device_name);
 
-DocumentOffsets documents(std::vector<int32_t> starts) {
-  return {std::make_shared<const std::vector<int32_t>>(std::move(starts))};
-}
+// On both sides of the tile of 64, of the span of four tiles and of their multiples; documents that begin inside a
+// tile; empty ones; one head group of each kind; head_dim odd. Windows on both sides of the tile and of the span, of
+// two keys, longer than a document.
+const std::vector<AttentionCase> kCases{{{0, 1}, {1, 1, 1}},
+                                        {{0, 63}, {2, 1, 8}},
+                                        {{0, 64}, {2, 2, 16}},
+                                        {{0, 65}, {4, 2, 7}},
+                                        {{0, 31, 31, 64, 129}, {4, 1, 32}},
+                                        {{0, 0, 192, 193, 350}, {6, 3, 24}},
+                                        {{0, 257, 600}, {2, 1, 16}},
+                                        {{0, 257, 600}, {4, 4, 16}},
+                                        {{0, 70, 385}, {8, 2, 40}},
+                                        {{0, 70, 71, 200}, {2, 1, 8, 2}},
+                                        {{0, 70, 71, 200}, {2, 1, 8, 63}},
+                                        {{0, 70, 71, 200}, {4, 2, 8, 64}},
+                                        {{0, 70, 71, 200}, {8, 2, 8, 65}},
+                                        {{0, 400}, {2, 1, 16, 100}},
+                                        {{0, 330}, {8, 8, 16, 257}},
+                                        {{0, 70, 200}, {2, 1, 16, 0, 3}},
+                                        {{0, 70, 200}, {8, 4, 16, 66, 1.5, 0.5}}};
 
-struct Expected {
-  Values o, lse, dq, dk, dv;
-};
-Expected reference(const Case& c, const Values& q, const Values& k, const Values& v, const Values& dout) {
-  const int64_t heads = c.shape.heads, kv_heads = c.shape.kv_heads, d = c.shape.head_dim;
-  const int64_t tokens = c.starts.back(), group = heads / kv_heads, q_width = heads * d, kv_width = kv_heads * d;
-  const double scale = 1 / std::sqrt(double(d));
-  Expected e{Values(q.size()), Values(tokens * heads), Values(q.size()), Values(k.size()), Values(v.size())};
-  for (size_t doc = 0; doc + 1 < c.starts.size(); ++doc)
-    for (int64_t h = 0; h < heads; ++h)
-      for (int64_t i = c.starts[doc]; i < c.starts[doc + 1]; ++i) {
-        const double* const qi = &q[i * q_width + h * d];
-        const double* const gi = &dout[i * q_width + h * d];
-        const auto row = [&](auto& x, int64_t j) { return &x[j * kv_width + h / group * d]; };
-        const int64_t first = c.starts[doc], n = i - first + 1;
-        Values p(n), dp(n);
-        double sum = 0, best = -INFINITY, delta = 0;
-        for (int64_t j = 0; j < n; ++j) {
-          for (int64_t t = 0; t < d; ++t) {
-            p[j] += scale * qi[t] * row(k, first + j)[t];
-            dp[j] += gi[t] * row(v, first + j)[t];
-          }
-          best = std::max(best, p[j]);
-        }
-        for (double& s : p) sum += s = std::exp(s - best);
-        e.lse[i * heads + h] = best + std::log(sum);
-        for (int64_t j = 0; j < n; ++j) delta += (p[j] /= sum) * dp[j];
-        for (int64_t j = 0; j < n; ++j)
-          for (int64_t t = 0; t < d; ++t) {
-            e.o[i * q_width + h * d + t] += p[j] * row(v, first + j)[t];
-            e.dq[i * q_width + h * d + t] += scale * p[j] * (dp[j] - delta) * row(k, first + j)[t];
-            row(e.dk, first + j)[t] += scale * p[j] * (dp[j] - delta) * qi[t];
-            row(e.dv, first + j)[t] += p[j] * gi[t];
-          }
-      }
-  return e;
-}
+// Emulated, so small: the same borders, every size of tile (64, 96, 128, 256) and heads that fill one up with zeros.
+const std::vector<AttentionCase> kCudaCases{{{0, 70, 71, 200}, {2, 1, 64}}};
 
-TEST(Attention, AndItsGradientsAreTheFormulas) {
-  for (const Case& c : kCases)
-    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
-      for (const int64_t pad : {0, 5}) {
-        const int64_t heads = c.shape.heads, kv_heads = c.shape.kv_heads, d = c.shape.head_dim;
+TEST_P(Attention, AndItsGradientsAreTheFormulas) {
+  for (const AttentionCase& c : on_cuda() ? kCudaCases : kCases)
+    for (const DType dtype : dtypes())
+      for (const int64_t pad : {0, on_cuda() ? 8 : 5}) {
+        SCOPED_TRACE(joined(testing::PrintToString(c), ", pad ", pad, ", ", dtype));
         const int64_t tokens = c.starts.back();
-        SCOPED_TRACE(joined(tokens, " tokens, heads ", heads, '/', kv_heads, " x ", d, ", pad ", pad, ", ", dtype));
-        const Shape wide{tokens, heads * d}, narrow{tokens, kv_heads * d};
+        const Shape wide{tokens, c.shape.heads * c.shape.head_dim}, narrow{tokens, c.shape.kv_heads * c.shape.head_dim};
         const Values q = rounded_to(dtype, random_values(wide.elements(), 1, -2, 2)),
                      k = rounded_to(dtype, random_values(narrow.elements(), 2, -2, 2)),
                      v = rounded_to(dtype, random_values(narrow.elements(), 3)),
                      dout = rounded_to(dtype, random_values(wide.elements(), 4));
-        const Expected expected = reference(c, q, k, v, dout);
-        const Values all = on_threads([&](Stream& stream) {
+        const AttentionExpected expected = attention_reference(c, q, k, v, dout);
+        const Values all = same_bits([&](Stream& stream) {
+          const DocumentOffsets documents = documents_on(stream, c.starts);
           Framed qt(stream, wide, dtype, pad, q), kt(stream, narrow, dtype, pad, k), vt(stream, narrow, dtype, pad, v),
               g(stream, wide, dtype, pad, dout);
-          Framed o(stream, wide, dtype, pad), lse(stream, {tokens, heads}, wide_of(dtype));
-          kernels::attention(stream, *o, *lse, *qt, *kt, *vt, documents(c.starts), c.shape);
+          Framed o(stream, wide, dtype, pad), lse(stream, {tokens, c.shape.heads}, wide_of(dtype));
+          kernels::attention(stream, *o, *lse, *qt, *kt, *vt, documents, c.shape);
           Framed dq(stream, wide, dtype, pad), dk(stream, narrow, dtype, pad), dv(stream, narrow, dtype, pad);
-          kernels::attention_backward(stream, *dq, *dk, *dv, *g, *qt, *kt, *vt, *o, *lse, documents(c.starts), c.shape);
+          kernels::attention_backward(stream, *dq, *dk, *dv, *g, *qt, *kt, *vt, *o, *lse, documents, c.shape);
           EXPECT_LT(relative_error(o.values(), expected.o), tolerance_of(dtype));
           EXPECT_LT(relative_error(lse.values(), expected.lse), tolerance_of(dtype));
           EXPECT_LT(relative_error(dq.values(), expected.dq), tolerance_of(dtype));
@@ -106,33 +91,31 @@ TEST(Attention, AndItsGradientsAreTheFormulas) {
       }
 }
 
-TEST(Attention, LargeScoresDoNotOverflow) {
-  Stream stream = Stream::cpu();
-  const Tensor q = tensor_of(stream, {130, 4}, random_values(520, 1, -300, 300), DType::float32);
-  Tensor o(stream, {130, 4}, DType::float32), lse(stream, {130, 1}, DType::float32);
-  kernels::attention(stream, o, lse, q, q, q, documents({0, 130}), {1, 1, 4});
+TEST_P(Attention, LargeScoresDoNotOverflow) {
+  const Tensor q = tensor_of(stream(), {130, 8}, random_values(1040, 1, -300, 300), dtype());
+  Tensor o(stream(), {130, 8}, dtype()), lse(stream(), {130, 1}, DType::float32);
+  kernels::attention(stream(), o, lse, q, q, q, documents_on(stream(), {0, 130}), {1, 1, 8});
   for (const double value : values_of(o)) ASSERT_TRUE(std::isfinite(value));
   for (const double value : values_of(lse)) ASSERT_TRUE(std::isfinite(value));
 }
 
 // Each document alone gives what it gives in the pack.
-TEST(Attention, PackedDocumentsEqualSeparateOnes) {
-  Stream stream = Stream::cpu();
+TEST_P(Attention, PackedDocumentsEqualSeparateOnes) {
+  const DType dtype = on_cuda() ? DType::bfloat16 : DType::float64;
   const std::vector<int32_t> starts{0, 40, 40, 41, 169, 300};
   const AttentionShape shape{4, 2, 8};
   const Values q = random_values(300 * 32, 1), k = random_values(300 * 16, 2), v = random_values(300 * 16, 3),
                dout = random_values(300 * 32, 4);
   const auto run = [&](int64_t begin, int64_t end, const std::vector<int32_t>& at) {
     const auto part = [&](const Values& x, int64_t width) {
-      return tensor_of(stream, {end - begin, width}, {x.begin() + begin * width, x.begin() + end * width},
-                       DType::float64);
+      return tensor_of(stream(), {end - begin, width}, {x.begin() + begin * width, x.begin() + end * width}, dtype);
     };
     const Tensor qt = part(q, 32), kt = part(k, 16), vt = part(v, 16), g = part(dout, 32);
-    Tensor o(stream, qt.shape(), DType::float64), lse(stream, {end - begin, 4}, DType::float64),
-        dq(stream, qt.shape(), DType::float64), dk(stream, kt.shape(), DType::float64),
-        dv(stream, kt.shape(), DType::float64);
-    kernels::attention(stream, o, lse, qt, kt, vt, documents(at), shape);
-    kernels::attention_backward(stream, dq, dk, dv, g, qt, kt, vt, o, lse, documents(at), shape);
+    Tensor o(stream(), qt.shape(), dtype), lse(stream(), {end - begin, 4}, wide_of(dtype)),
+        dq(stream(), qt.shape(), dtype), dk(stream(), kt.shape(), dtype), dv(stream(), kt.shape(), dtype);
+    const DocumentOffsets documents = documents_on(stream(), at);
+    kernels::attention(stream(), o, lse, qt, kt, vt, documents, shape);
+    kernels::attention_backward(stream(), dq, dk, dv, g, qt, kt, vt, o, lse, documents, shape);
     return std::array{values_of(o), values_of(dq), values_of(dk), values_of(dv)};
   };
   const auto packed = run(0, 300, starts);
@@ -147,35 +130,87 @@ TEST(Attention, PackedDocumentsEqualSeparateOnes) {
   }
 }
 
+// The work of a window is linear in it: tiles that nobody sees are not even read. With NaN in the keys that no query of
+// the last tile sees the last tile is finite, and so are the gradients of the first keys with NaN in the last queries.
+TEST_P(Attention, TilesOutsideTheWindowAreNotRead) {
+  const int64_t tokens = 330, window = 70, d = 16;
+  const AttentionShape shape{1, 1, d, window};
+  const DocumentOffsets documents = documents_on(stream(), {0, int32_t(tokens)});
+  const Values plain = random_values(tokens * d, 1);
+  Values late = plain, early = plain;  // NaN in the first or in the last 64 rows
+  std::fill_n(late.begin(), 64 * d, NAN), std::fill_n(early.end() - 64 * d, 64 * d, NAN);
+  const auto tensor = [&](const Values& values) { return tensor_of(stream(), {tokens, d}, values, dtype()); };
+  const auto finite = [](const Tensor& x, int64_t begin, int64_t end) {
+    return std::ranges::all_of(values_of(x.row_range(begin, end)), [](double v) { return std::isfinite(v); });
+  };
+  const Tensor x = tensor(plain);
+  Tensor o = tensor({plain}), lse(stream(), {tokens, 1}, wide_of(dtype())), dq = tensor(plain), dk = tensor(plain),
+         dv = tensor(plain);
+  kernels::attention(stream(), o, lse, x, tensor(late), tensor(late), documents, shape);
+  EXPECT_FALSE(finite(o, 0, 64));
+  EXPECT_TRUE(finite(o, 192, tokens));
+  kernels::attention(stream(), o, lse, x, x, x, documents, shape);
+  kernels::attention_backward(stream(), dq, dk, dv, x, x, tensor(late), tensor(late), o, lse, documents, shape);
+  EXPECT_FALSE(finite(dq, 0, 64));
+  EXPECT_TRUE(finite(dq, 192, tokens));
+  kernels::attention_backward(stream(), dq, dk, dv, tensor(early), x, x, x, o, lse, documents, shape);
+  EXPECT_FALSE(finite(dk, 320, tokens));
+  EXPECT_TRUE(finite(dk, 0, 128) && finite(dv, 0, 128));
+}
+
 // No T x T: what is made beside inputs and outputs is one number a query and head, and twice the tokens take twice
 // that.
-TEST(Attention, MemoryIsLinear) {
+TEST_P(Attention, MemoryIsLinear) {
   for (const int64_t tokens : {512, 1024}) {
-    Stream stream = Stream::cpu();
+    const DType dtype = on_cuda() ? DType::bfloat16 : DType::float32;
     const Shape wide{tokens, 32}, narrow{tokens, 16};
-    const Tensor q = tensor_of(stream, wide, Values(tokens * 32, 0.5), DType::float32),
-                 k = tensor_of(stream, narrow, Values(tokens * 16, 0.5), DType::float32);
-    Tensor o(stream, wide, DType::float32), lse(stream, {tokens, 4}, DType::float32);
-    Tensor dq(stream, wide, DType::float32), dk(stream, narrow, DType::float32), dv(stream, narrow, DType::float32);
-    const size_t before = stream.allocator()->usage().live;
-    stream.allocator()->reset_peak();
-    kernels::attention(stream, o, lse, q, k, k, documents({0, int32_t(tokens)}), {4, 2, 8});
-    EXPECT_EQ(stream.allocator()->usage().peak, before);
-    kernels::attention_backward(stream, dq, dk, dv, q, q, k, k, o, lse, documents({0, int32_t(tokens)}), {4, 2, 8});
-    EXPECT_EQ(stream.allocator()->usage().peak, before + size_t(tokens) * 4 * sizeof(float));
+    const Tensor q = tensor_of(stream(), wide, Values(tokens * 32, 0.5), dtype),
+                 k = tensor_of(stream(), narrow, Values(tokens * 16, 0.5), dtype);
+    Tensor o(stream(), wide, dtype), lse(stream(), {tokens, 4}, DType::float32);
+    Tensor dq(stream(), wide, dtype), dk(stream(), narrow, dtype), dv(stream(), narrow, dtype);
+    const DocumentOffsets one = documents_on(stream(), {0, int32_t(tokens)}),
+                          two = documents_on(stream(), {0, 200, int32_t(tokens)});
+    Allocator& memory = *stream().allocator();
+    const size_t before = memory.usage().live;
+    memory.reset_peak();
+    kernels::attention(stream(), o, lse, q, k, k, one, {4, 2, 8});
+    EXPECT_EQ(memory.usage().peak, before);
+    kernels::attention_backward(stream(), dq, dk, dv, q, q, k, k, o, lse, one, {4, 2, 8});
+    EXPECT_EQ(memory.usage().peak, before + size_t(tokens) * 4 * sizeof(float));
+    if (on_cuda()) continue;
     // Two documents have heads enough for the way with five products, which keeps every head's dk and dv for a while.
-    kernels::attention_backward(stream, dq, dk, dv, q, q, k, k, o, lse, documents({0, 200, int32_t(tokens)}), {4, 2, 8});
-    EXPECT_EQ(stream.allocator()->usage().peak, before + size_t(tokens) * (4 + 2 * 32) * sizeof(float));
+    kernels::attention_backward(stream(), dq, dk, dv, q, q, k, k, o, lse, two, {4, 2, 8});
+    EXPECT_EQ(memory.usage().peak, before + size_t(tokens) * (4 + 2 * 32) * sizeof(float));
   }
 }
 
-TEST(Attention, NamesWhatIsWrong) {
-  Stream stream = Stream::cpu();
-  Tensor o(stream, {8, 32}, DType::float32), q(stream, {8, 32}, DType::float32), k(stream, {8, 16}, DType::float32),
-      lse(stream, {8, 4}, DType::float32);
+// The same calls on meta, planned for this device, take as many bytes at the peak; documents of another length take as
+// many as these.
+TEST_P(Attention, PlannedBytesAreTheMeasured) {
+  const auto peak = [&](Stream& stream, const std::vector<int32_t>& starts) {
+    const Shape wide{300, 32}, narrow{300, 16}, rows{300, 4};
+    stream.allocator()->reset_peak();
+    const size_t before = stream.allocator()->usage().live;
+    const Tensor q(stream, wide, dtype()), k(stream, narrow, dtype());
+    Tensor o(stream, wide, dtype()), lse(stream, rows, DType::float32), dq(stream, wide, dtype()),
+        dk(stream, narrow, dtype()), dv(stream, narrow, dtype());
+    const DocumentOffsets documents = documents_on(stream, starts);
+    kernels::attention(stream, o, lse, q, k, k, documents, {4, 2, 8});
+    kernels::attention_backward(stream, dq, dk, dv, q, q, k, k, o, lse, documents, {4, 2, 8});
+    return stream.allocator()->usage().peak - before;
+  };
+  Stream meta = Stream::meta(stream().target());
+  const size_t measured = peak(stream(), {0, 3, 170, 300});
+  EXPECT_EQ(peak(meta, {0, 3, 170, 300}), measured);
+  EXPECT_EQ(peak(meta, {0, 100, 200, 300}), measured);
+}
+
+TEST_P(Attention, NamesWhatIsWrong) {
+  Tensor o(stream(), {8, 32}, dtype()), q(stream(), {8, 32}, dtype()), k(stream(), {8, 16}, dtype()),
+      lse(stream(), {8, 4}, DType::float32);
   const auto message = [&](const std::vector<int32_t>& starts, const AttentionShape& shape) -> std::string {
     try {
-      kernels::attention(stream, o, lse, q, k, k, documents(starts), shape);
+      kernels::attention(stream(), o, lse, q, k, k, documents_on(stream(), starts), shape);
     } catch (const Error& error) {
       return error.what();
     }
@@ -184,64 +219,59 @@ TEST(Attention, NamesWhatIsWrong) {
   EXPECT_EQ(message({0, 8}, {4, 2, 8}), "");
   EXPECT_EQ(message({0, 8}, {4, 3, 8}), "[attention] heads (4) must be a multiple of kv_heads (3)");
   EXPECT_EQ(message({0, 8}, {4, 4, 8}), "[attention] k must be (8, 32), got (8, 16)");
+  EXPECT_EQ(message({0, 8}, {4, 2, 8, -1}), "[attention] window (-1), softcap (0) and scale (0) must not be negative");
   for (const std::vector<int32_t>& starts : {std::vector<int32_t>{0, 7}, {1, 8}, {0, 9, 8}, {}})
     EXPECT_EQ(message(starts, {4, 2, 8}), "[attention] documents must rise from 0 to 8");
 }
 
-// The last row of full attention over what each sequence has in its cache.
-TEST(AttentionDecode, IsTheLastRowOfAttention) {
-  const AttentionShape shape{6, 2, 20};
-  const std::vector<int32_t> lengths{1, 31, 63, 64, 65, 130};
-  const int64_t capacity = 130, sequences = int64_t(lengths.size());
-  for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
-    for (const int64_t pad : {0, 3}) {
-      SCOPED_TRACE(joined(dtype, ", pad ", pad));
-      const Values q = rounded_to(dtype, random_values(sequences * 120, 1, -2, 2)),
-                   k = rounded_to(dtype, random_values(sequences * capacity * 40, 2, -2, 2)),
-                   v = rounded_to(dtype, random_values(sequences * capacity * 40, 3));
-      Values expected;
-      for (int64_t b = 0; b < sequences; ++b) {
-        const int64_t n = lengths[b];
-        const auto rows = [&](const Values& x) {
-          return Values(x.begin() + b * capacity * 40, x.begin() + (b * capacity + n) * 40);
-        };
-        Values queries(n * 120);
-        std::copy_n(q.begin() + b * 120, 120, queries.end() - 120);
-        const Values o = reference({{0, int32_t(n)}, shape}, queries, rows(k), rows(v), queries).o;
-        expected.insert(expected.end(), o.end() - 120, o.end());
-      }
-      on_threads([&](Stream& stream) {
-        // What lies behind a sequence's keys is not read.
-        Values k_dirty = k, v_dirty = v;
-        for (int64_t b = 0; b < sequences; ++b)
-          for (int64_t i = (b * capacity + lengths[b]) * 40; i < (b + 1) * capacity * 40; ++i)
-            k_dirty[i] = v_dirty[i] = NAN;
-        Framed qt(stream, {sequences, 120}, dtype, pad, q), kt(stream, {sequences * capacity, 40}, dtype, pad, k_dirty),
-            vt(stream, {sequences * capacity, 40}, dtype, pad, v_dirty), o(stream, {sequences, 120}, dtype, pad);
-        kernels::attention_decode(stream, *o, *qt, *kt, *vt, Tensor::from(stream, {sequences}, lengths), capacity,
-                                  shape);
-        EXPECT_LT(relative_error(o.values(), expected), tolerance_of(dtype));
-        EXPECT_TRUE(o.intact());
-        return o.values();
-      });
-    }
-}
-
-TEST(AttentionDecode, NamesWhatIsWrong) {
-  Stream stream = Stream::cpu();
-  Tensor o(stream, {2, 8}, DType::float32);
-  const Tensor q(stream, {2, 8}, DType::float32), cache(stream, {10, 4}, DType::float32);
-  const auto message = [&](std::vector<int32_t> lengths, int64_t capacity) -> std::string {
+// A plan for cuda is refused as the run would be.
+TEST(AttentionOnCuda, TakesBfloat16AndHeadsThatItsTilesHold) {
+  Stream stream = Stream::meta(DeviceType::cuda);
+  const auto message = [&](DType dtype, int64_t head_dim, const DocumentOffsets& documents) -> std::string {
+    Tensor q(stream, {8, head_dim}, dtype), lse(stream, {8, 1}, DType::float32);
     try {
-      kernels::attention_decode(stream, o, q, cache, cache, Tensor::from(stream, {2}, lengths), capacity, {2, 1, 4});
+      kernels::attention(stream, q, lse, q, q, q, documents, {1, 1, head_dim});
     } catch (const Error& error) {
       return error.what();
     }
     return "";
   };
-  EXPECT_EQ(message({1, 6}, 5), "[attention_decode] lengths[1] must be from 1 to 5, got 6");
-  EXPECT_EQ(message({0, 5}, 5), "[attention_decode] lengths[0] must be from 1 to 5, got 0");
-  EXPECT_EQ(message({1, 1}, 4), "[attention_decode] k_cache must be (8, 4), got (10, 4)");
+  const DocumentOffsets documents = documents_on(stream, {0, 8});
+  for (const int64_t head_dim : {8, 72, 256}) EXPECT_EQ(message(DType::bfloat16, head_dim, documents), "");
+  EXPECT_EQ(message(DType::float32, 64, documents),
+            "[attention] cuda computes in bfloat16, got float32; use model.compute: bfloat16");
+  for (const int64_t head_dim : {12, 264})
+    EXPECT_EQ(message(DType::bfloat16, head_dim, documents),
+              joined("[attention] on cuda head_dim must be a multiple of 8 up to 256, got ", head_dim));
+  EXPECT_EQ(message(DType::bfloat16, 64, {documents.host}),
+            "[attention] documents must be made by documents_on for this stream");
+}
+
+// Every row is in one tile of each list, and each list begins with its longest work.
+TEST(AttentionTiles, CoverTheDocuments) {
+  for (const std::vector<int32_t>& starts :
+       {std::vector<int32_t>{0}, {0, 0, 0}, {0, 64}, {0, 65}, {0, 3, 3, 67, 200, 327}, {0, 1, 2, 3}}) {
+    std::vector<kernels::AttentionTile> lists[]{kernels::tiles_of_queries(starts), kernels::tiles_of_keys(starts)};
+    for (std::vector<kernels::AttentionTile>& tiles : lists) {
+      const bool queries = &tiles == lists;
+      for (size_t i = 0; i + 1 < tiles.size(); ++i) {
+        const auto work = [&](const kernels::AttentionTile& t) {
+          return queries ? t.begin - t.first : t.last - t.begin;
+        };
+        EXPECT_GE(work(tiles[i]), work(tiles[i + 1]));
+      }
+      std::ranges::sort(tiles, {}, &kernels::AttentionTile::begin);
+      int32_t row = 0;
+      for (const kernels::AttentionTile& t : tiles) {
+        EXPECT_EQ(t.begin, row);
+        EXPECT_TRUE(t.begin < t.end && t.end <= t.last && t.end - t.begin <= kernels::kAttentionTile);
+        EXPECT_TRUE((t.begin - t.first) % kernels::kAttentionTile == 0);
+        EXPECT_TRUE(std::ranges::count(starts, t.first) && std::ranges::count(starts, t.last));
+        row = t.end;
+      }
+      EXPECT_EQ(row, starts.back());
+    }
+  }
 }
 
 }  // namespace

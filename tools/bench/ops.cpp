@@ -108,7 +108,7 @@ void attention(Bench& bench) {
   const Tensor q = bench.made({kTokens, kHeads * kHeadDim}), k = bench.made({kTokens, kKvHeads * kHeadDim});
   Tensor o = bench.made(q.shape()), lse = bench.wide({kTokens, kHeads}), dq = bench.made(q.shape()),
          dk = bench.made(k.shape()), dv = bench.made(k.shape());
-  const DocumentOffsets documents{std::make_shared<const std::vector<int32_t>>(std::vector<int32_t>{0, kTokens})};
+  const DocumentOffsets documents = documents_on(stream, {0, kTokens});
   const double product = 2.0 * kTokens * kTokens / 2 * kHeadDim * kHeads;
   bench("attention", 2 * product, [&] { kernels::attention(stream, o, lse, q, k, k, documents, shape); });
   bench("attention_backward", 5 * product,

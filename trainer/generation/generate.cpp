@@ -39,7 +39,7 @@ std::vector<double> KeyValueCache::read(Stream& stream, const Decoder& model, st
   std::iota(positions.begin(), positions.end(), int32_t(before));
   Tensor turns(stream, {count, c.head_dim}, wide_of(model.dtype));
   kernels::rope_table(stream, turns, Tensor::from(stream, {count}, positions), model.inv_freq);
-  const DocumentOffsets document{std::make_shared<const std::vector<int32_t>>(std::vector<int32_t>{0, int32_t(count)})};
+  const DocumentOffsets document = before == 0 ? documents_on(stream, {0, int32_t(count)}) : DocumentOffsets{};
   std::vector<Tensor> lengths;  // what each token sees of the cache
   for (int64_t i = before + 1; before > 0 && i <= after; ++i)
     lengths.push_back(Tensor::from(stream, {1}, std::vector<int32_t>{int32_t(i)}));

@@ -17,7 +17,7 @@ DeviceBatch upload(Stream& stream, const Decoder& model, const data::Batch& batc
   kernels::rope_table(stream, turns, Tensor::from(stream, {tokens}, batch.positions), model.inv_freq);
   return {.tokens = Tensor::from(stream, {tokens}, batch.tokens),
           .turns = turns,
-          .documents = {std::make_shared<const std::vector<int32_t>>(batch.starts)},
+          .documents = documents_on(stream, batch.starts),
           .targets = {Tensor::from(stream, {count}, rows), Tensor::from(stream, {count}, labels), count}};
 }
 

@@ -5,7 +5,8 @@
 # other with 0: kernels/core/dispatch.h then calls the CUDA function or says that the op has none. So there is no list of ops to keep.
 set(HONE_CUDA_FOUND OFF)
 set(HONE_CUDA_TEXT "off")
-set(HONE_CUDA_ROOTS $ENV{CUDAToolkit_ROOT} $ENV{CUDA_PATH} $ENV{CUDA_HOME} /usr/local/cuda)
+set(HONE_CUDA_ROOTS $ENV{CUDAToolkit_ROOT} $ENV{CUDA_PATH} $ENV{CUDA_HOME} /usr/local/cuda
+    ${CMAKE_SOURCE_DIR}/build/wheels/cuda-toolkit-13.0/nvidia/cu13)  # the last: tools/setup --cuda
 
 # The oldest target is kept as portable code, so that an unlisted GPU still starts. Never `native`: builders have no GPU.
 if(NOT CMAKE_CUDA_ARCHITECTURES)

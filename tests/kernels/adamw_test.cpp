@@ -1,6 +1,7 @@
 // AdamW beside torch.optim.AdamW (tests/golden/adamw); clipping, division by the targets, steps that change nothing.
 #include "kernels/adamw/adamw.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/host/json.h"
@@ -27,8 +28,8 @@ struct State {
   // One step from sums over `targets` targets, which lie `offset` elements from where vectors can be loaded.
   void step(Stream& stream, const Values& gradients, double loss, double targets, const Options& options, double rate,
             int64_t decay_end, int64_t offset = 0) {
-    Values all(size_t(offset), NAN);
-    all.insert(all.end(), gradients.begin(), gradients.end());
+    Values all(size_t(offset) + gradients.size(), NAN);
+    std::ranges::copy(gradients, all.begin() + offset);
     const Tensor g =
         tensor_of(stream, {int64_t(all.size())}, all, values->dtype()).flat_range(offset, {int64_t(gradients.size())});
     Tensor totals = Tensor::from<double>(stream, {kernels::kTotals}, {loss, targets, -1});

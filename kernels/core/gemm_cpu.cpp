@@ -9,7 +9,7 @@ struct TileShape {
 };
 int64_t count_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
-// Tall tiles, because each packs its columns of b for its own rows (gemm_tile_avx512.cpp), and not so wide that its
+// Tall tiles, because each packs its columns of b for its own rows (gemm_pack_avx512.h), and not so wide that its
 // sums leave the second-level cache, where the inner dimension is long enough for them to be put aside. With a short
 // one the work is writing the result, and whole rows are written fastest. A result of few tiles is cut smaller, down to
 // what is worth a thread. All by shape alone, so that the bits do not depend on threads.

@@ -51,10 +51,10 @@ void gemm_tile(const TileProduct<float>& p) {
 }
 void gemm_tile(const TileProduct<double>& p) { blas_tile(p); }
 void gemm_tile(const TileProduct<bfloat16>& p) {
-  if (!vector_tile(p)) widened_tile(p);
+  if (!matrix_tile(p) && !vector_tile(p)) widened_tile(p);
 }
 void gemm_tile(const TileProduct<bfloat16, float>& p) {
-  if (!vector_tile(p)) widened_tile(p);
+  if (!matrix_tile(p) && !vector_tile(p)) widened_tile(p);
 }
 
 }  // namespace hone::kernels::cpu

@@ -1,6 +1,6 @@
 // One single-threaded product of row-major matrices in host memory: c = alpha * op(a) op(b) + beta * c, summed in
-// float32 or wider and rounded once to c's type. Where the processor has AVX-512 our own loops do the work; else
-// the BLAS that CMake chose, bfloat16 widened on the way. gemm_cpu.cpp shares tiles among threads.
+// float32 or wider and rounded once to c's type. Where the processor has AVX-512, or AMX for bfloat16, our own loops do
+// the work; else the BLAS that CMake chose, bfloat16 widened on the way. gemm_cpu.cpp shares tiles among threads.
 #pragma once
 #include <cstdint>
 
@@ -34,5 +34,9 @@ bool vector_tile(const TileProduct<float>&);
 bool vector_tile(const TileProduct<bfloat16>&);
 bool vector_tile(const TileProduct<bfloat16, float>&);
 bool vectors_have_bfloat16();  // does bfloat16 run faster than float32?
+// gemm_tile_amx.cpp. False: not done, because this processor does not have the instructions or the system does not let
+// programs use them.
+bool matrix_tile(const TileProduct<bfloat16>&);
+bool matrix_tile(const TileProduct<bfloat16, float>&);
 
 }  // namespace hone::kernels::cpu

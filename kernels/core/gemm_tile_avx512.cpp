@@ -5,169 +5,25 @@
 #include "kernels/core/gemm_tile.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
 #include <vector>
 
-#define HONE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-#define HONE_AVX512_INLINE HONE_AVX512 __attribute__((always_inline)) inline
-#if defined(__clang__)
-#define HONE_UNROLLED _Pragma("unroll")
-#else
-#define HONE_UNROLLED _Pragma("GCC unroll 16")
-#endif
+#include "kernels/core/gemm_pack_avx512.h"
 
 namespace hone::kernels::cpu {
 
 namespace {
-// What a lane takes of the inner dimension at a time: a float, or two bfloat16, whose products are added together.
-using Word = int32_t;
-template <class T>
-constexpr int64_t kPerWord = int64_t(sizeof(Word) / sizeof(T));
-template <class T>
-constexpr bool kPairs = kPerWord<T> == 2;
-
-constexpr int64_t kVector = 16;          // lanes
-constexpr int64_t kPanel = 2 * kVector;  // columns
-constexpr int kRows = 14;                // with 2 vectors each: 28 of the 32 registers
-constexpr int64_t kDepth = 256;          // most words of the inner dimension at a time
-constexpr int64_t kPacked = 1 << 17;     // most words of b packed at a time: half of a usual second-level cache
-
-HONE_AVX512_INLINE __mmask16 first_of_16(int64_t n) { return __mmask16((1u << std::clamp<int64_t>(n, 0, 16)) - 1); }
-HONE_AVX512_INLINE __mmask32 first_of_32(int64_t n) {
-  return __mmask32((uint64_t(1) << std::clamp<int64_t>(n, 0, 32)) - 1);
-}
+constexpr int kRows = 14;             // with 2 vectors each: 28 of the 32 registers
+constexpr int64_t kDepth = 256;       // most words of the inner dimension at a time
+constexpr int64_t kPacked = 1 << 17;  // most words of b packed at a time: half of a usual second-level cache
 
 HONE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i a, __m512i b, float) {
   return _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum);
 }
 HONE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i a, __m512i b, bfloat16) {
   return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
-}
-HONE_AVX512_INLINE __m512 load(const float* from, __mmask16 mask) { return _mm512_maskz_loadu_ps(mask, from); }
-HONE_AVX512_INLINE __m512 load(const bfloat16* from, __mmask16 mask) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from)), 16));
-}
-HONE_AVX512_INLINE void store(float* to, __mmask16 mask, __m512 value) { _mm512_mask_storeu_ps(to, mask, value); }
-HONE_AVX512_INLINE void store(bfloat16* to, __mmask16 mask, __m512 value) {
-  _mm256_mask_storeu_epi16(to, mask, (__m256i)_mm512_cvtneps_pbh(value));
-}
-
-// Word w of row r becomes word r of row w.
-HONE_AVX512_INLINE void transpose(__m512i (&rows)[16]) {
-  __m512i t[16];
-  HONE_UNROLLED
-  for (int i = 0; i < 8; ++i) {
-    t[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
-    t[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
-  }
-  HONE_UNROLLED
-  for (int i = 0; i < 16; i += 4) {
-    rows[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    rows[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    rows[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    rows[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  HONE_UNROLLED
-  for (int i = 0; i < 4; ++i) {
-    t[i] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0x88);
-    t[i + 4] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_i32x4(rows[i + 8], rows[i + 12], 0x88);
-    t[i + 12] = _mm512_shuffle_i32x4(rows[i + 8], rows[i + 12], 0xdd);
-  }
-  HONE_UNROLLED
-  for (int i = 0; i < 4; ++i) {
-    rows[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    rows[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    rows[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-    rows[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-  }
-}
-
-// 16 words from element k of a row of `size` elements on, zeros after its end.
-template <class T>
-HONE_AVX512_INLINE __m512i along(const T* row, int64_t k, int64_t size) {
-  if (k + kVector * kPerWord<T> <= size) return _mm512_loadu_si512(row + k);
-  if constexpr (kPairs<T>) return _mm512_maskz_loadu_epi16(first_of_32(size - k), row + k);
-  return _mm512_maskz_loadu_epi32(first_of_16(size - k), row + k);
-}
-// The words of element k on (k, and k + 1 of a pair) of 16 rows that lie in columns, of which `count` exist.
-template <class T>
-HONE_AVX512_INLINE __m512i across(const T* column, int64_t stride, int64_t k, int64_t size, int64_t count) {
-  const __mmask16 mask = first_of_16(count);
-  const T* const at = column + k * stride;
-  if constexpr (!kPairs<T>) {
-    return k < size ? _mm512_maskz_loadu_epi32(mask, at) : _mm512_setzero_si512();
-  } else {
-    const __m512i zero = _mm512_setzero_si512(),
-                  low = k < size ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at)) : zero,
-                  high = k + 1 < size ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at + stride)) : zero;
-    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-  }
-}
-
-// Words [0, depth) of the inner dimension of `columns` columns of op(b), a panel after the other, each as the innermost
-// loop reads it: 32 columns of a word, then of the next; zeros where there is nothing. b points to the first, `size`
-// elements of it are left; panels are `apart` words apart. b mostly comes from far away, along more rows than a
-// processor foresees: what is packed next is fetched meanwhile.
-template <class T>
-HONE_AVX512 void pack_columns(Word* to, int64_t apart, const T* b, int64_t stride, bool transposed, int64_t size,
-                              int64_t depth, int64_t columns) {
-  const int64_t panels = (columns + kPanel - 1) / kPanel * kPanel;
-  if (!transposed) {
-    for (int64_t j = 0; j < panels; j += kPanel)
-      for (int64_t w = 0; w < depth; ++w) {
-        Word* const at = to + j / kPanel * apart + w * kPanel;
-        for (int64_t half = 0; half < kPanel; half += kVector)
-          _mm512_store_si512(at + half, across(b + j + half, stride, w * kPerWord<T>, size, columns - j - half));
-        if (columns - j >= 2 * kPanel) HONE_UNROLLED
-        for (int i = 0; i < kPerWord<T>; ++i)
-          _mm_prefetch(reinterpret_cast<const char*>(b + j + kPanel + (w * kPerWord<T> + i) * stride), _MM_HINT_T0);
-      }
-    return;
-  }
-  for (int64_t j = 0; j < panels; j += kVector) {
-    Word* const half = to + j / kPanel * apart + j % kPanel;
-    const int64_t count = columns - j;
-    for (int64_t w = 0; w < depth; w += kVector) {
-      __m512i rows[16];
-      const T* const at = b + j * stride;
-      HONE_UNROLLED
-      for (int i = 0; i < 16; ++i)
-        rows[i] = i < count ? along(at + i * stride, w * kPerWord<T>, size) : _mm512_setzero_si512();
-      if (count >= 2 * kVector) HONE_UNROLLED
-      for (int i = 0; i < 16; ++i)
-        _mm_prefetch(reinterpret_cast<const char*>(at + (kVector + i) * stride + w * kPerWord<T>), _MM_HINT_T0);
-      transpose(rows);
-      HONE_UNROLLED
-      for (int i = 0; i < 16; ++i) _mm512_store_si512(half + (w + i) * kPanel, rows[i]);
-    }
-  }
-}
-
-// The same of rows of op(a), each a row of `stride_to` words.
-template <class T>
-HONE_AVX512 void pack_rows(Word* to, int64_t stride_to, const T* a, int64_t stride, bool transposed, int64_t size,
-                           int64_t depth, int64_t count) {
-  if (!transposed) {
-    for (int64_t r = 0; r < count; ++r)
-      for (int64_t w = 0; w < depth; w += kVector)
-        _mm512_storeu_si512(to + r * stride_to + w, along(a + r * stride, w * kPerWord<T>, size));
-    return;
-  }
-  for (int64_t r = 0; r < count; r += kVector)
-    for (int64_t w = 0; w < depth; w += kVector) {
-      __m512i rows[16];
-      HONE_UNROLLED
-      for (int i = 0; i < 16; ++i) rows[i] = across(a + r, stride, (w + i) * kPerWord<T>, size, count - r);
-      transpose(rows);
-      for (int64_t i = 0; i < std::min(kVector, count - r); ++i)
-        _mm512_storeu_si512(to + (r + i) * stride_to + w, rows[i]);
-    }
 }
 
 // Some rows of a and a panel of b.
@@ -244,9 +100,6 @@ void multiply_rows(const Strip<C>& strip, int64_t rows) {
 
 // What belongs to a thread, kept from product to product.
 struct Room {
-  struct alignas(64) Line {
-    Word words[kVector];
-  };
   std::vector<Line> panels = std::vector<Line>(kPacked / kVector);
   std::vector<Word> rows;
   std::vector<float> sums;
@@ -276,8 +129,9 @@ void multiply(const TileProduct<T, C>& p) {
                 p.transpose_a, p.k - k, here, p.m);
     for (int64_t from = 0; from < p.n; from += at_once) {
       const int64_t to = std::min(p.n, from + at_once);
-      pack_columns(panels, depth * kPanel, p.transpose_b ? p.b + from * p.stride_b + k : p.b + k * p.stride_b + from,
-                   p.stride_b, p.transpose_b, p.k - k, here, to - from);
+      pack_columns<Panels::rows>(panels, depth * kPanel,
+                                 p.transpose_b ? p.b + from * p.stride_b + k : p.b + k * p.stride_b + from, p.stride_b,
+                                 p.transpose_b, p.k - k, here, to - from);
       int64_t strips = (p.m + kRows - 1) / kRows;
       for (int64_t i = 0, rows; i < p.m; i += rows, --strips) {
         rows = (p.m - i + strips - 1) / strips;

@@ -12,8 +12,8 @@ constexpr int64_t kTile = kAttentionTile;
 }
 
 // Threads share the sequences and their key heads; the queries of one key head read its keys together.
-void attention_decode(Stream& stream, Tensor& o, const Tensor& q, const Tensor& k_cache, const Tensor& v_cache,
-                      const Tensor& lengths, int64_t capacity, const AttentionShape& shape) {
+void attention_decode(Stream& stream, Tensor& o, Tensor&, const Tensor& q, const Tensor& k_cache,
+                      const Tensor& v_cache, const Tensor& lengths, int64_t capacity, const AttentionShape& shape) {
   const int32_t* const seen = lengths.data<int32_t>();
   for (int64_t b = 0; b < lengths.elements(); ++b)
     require(seen[b] >= 1 && seen[b] <= capacity, "[attention_decode] lengths[", b, "] must be from 1 to ", capacity,

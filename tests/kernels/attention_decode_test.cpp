@@ -18,21 +18,29 @@ class AttentionDecode : public OnEachDevice {
     return first;
   }
 };
-INSTANTIATE_TEST_SUITE_P(On, AttentionDecode, only_cpu(), device_name);
+INSTANTIATE_TEST_SUITE_P(On, AttentionDecode, each_device(), device_name);
 
 struct DecodeCase {
   std::vector<int32_t> lengths;
   int64_t capacity;
   AttentionShape shape;
 };
-const std::vector<DecodeCase> kCases{{{1, 31, 63, 64, 65, 130}, 130, {6, 2, 20}},
+// On both sides of the tile of 64; groups of 1 to 9 query heads; every size of cuda's rows; caches that cuda splits
+// among blocks, windows in them.
+const std::vector<DecodeCase> kCases{{{1, 31, 63, 64, 65, 130}, 130, {6, 2, 24}},
                                      {{1, 64, 130}, 140, {2, 1, 8, 1}},
                                      {{1, 64, 65, 130}, 130, {2, 2, 8, 64, 2, 0.3}},
-                                     {{70, 300}, 300, {4, 1, 16, 129}}};
+                                     {{5, 66}, 70, {9, 1, 72}},
+                                     {{90}, 90, {4, 1, 128}},
+                                     {{67}, 70, {4, 2, 256, 0, 3}},
+                                     {{1, 65, 600}, 600, {3, 1, 64}},
+                                     {{1, 600}, 1000, {1, 1, 16, 520}}};
 
 // The last row of full attention over what each sequence has in its cache.
 TEST_P(AttentionDecode, IsTheLastRowOfAttention) {
-  for (const DecodeCase& c : kCases)
+  std::vector<DecodeCase> cases = kCases;
+  if (!on_cuda()) cases.push_back({{1, 64, 65}, 65, {6, 2, 20}});
+  for (const DecodeCase& c : cases)
     for (const DType dtype :
          on_cuda() ? std::vector{DType::bfloat16} : std::vector{DType::float32, DType::float64, DType::bfloat16})
       for (const int64_t pad : {0, on_cuda() ? 8 : 3}) {

@@ -20,75 +20,118 @@ class Attention : public OnEachDevice {
     return on_cuda() ? std::vector{DType::bfloat16} : std::vector{DType::float32, DType::float64, DType::bfloat16};
   }
   DType dtype() const { return dtypes().back(); }
-  // What `op` gives, after checking that it gives the same bits again, on the CPU on 1 and on 2 threads.
-  Values same_bits(const std::function<Values(Stream&)>& op) {
-    if (!on_cuda()) return on_threads(op);
-    const Values first = op(stream());
-    EXPECT_EQ(first, op(stream()));
-    return first;
-  }
+  // Forward and backward beside the formulas; on the CPU with the same bits on 1 and 2 threads.
+  void check(const AttentionCase& c, int64_t pad);
 };
-INSTANTIATE_TEST_SUITE_P(On, Attention, only_cpu(), device_name);
+INSTANTIATE_TEST_SUITE_P(On, Attention, each_device(), device_name);
+
+void Attention::check(const AttentionCase& c, int64_t pad) {
+  for (const DType dtype : dtypes()) {
+    SCOPED_TRACE(joined(testing::PrintToString(c), ", pad ", pad, ", ", dtype));
+    const int64_t tokens = c.starts.back();
+    const Shape wide{tokens, c.shape.heads * c.shape.head_dim}, narrow{tokens, c.shape.kv_heads * c.shape.head_dim};
+    const Values q = rounded_to(dtype, random_values(wide.elements(), 1, -2, 2)),
+                 k = rounded_to(dtype, random_values(narrow.elements(), 2, -2, 2)),
+                 v = rounded_to(dtype, random_values(narrow.elements(), 3)),
+                 dout = rounded_to(dtype, random_values(wide.elements(), 4));
+    const AttentionExpected expected = attention_reference(c, q, k, v, dout);
+    const auto op = [&](Stream& stream) {
+      const DocumentOffsets documents = documents_on(stream, c.starts);
+      Framed qt(stream, wide, dtype, pad, q), kt(stream, narrow, dtype, pad, k), vt(stream, narrow, dtype, pad, v),
+          g(stream, wide, dtype, pad, dout);
+      Framed o(stream, wide, dtype, pad), lse(stream, {tokens, c.shape.heads}, wide_of(dtype));
+      kernels::attention(stream, *o, *lse, *qt, *kt, *vt, documents, c.shape);
+      Framed dq(stream, wide, dtype, pad), dk(stream, narrow, dtype, pad), dv(stream, narrow, dtype, pad);
+      kernels::attention_backward(stream, *dq, *dk, *dv, *g, *qt, *kt, *vt, *o, *lse, documents, c.shape);
+      EXPECT_LT(relative_error(o.values(), expected.o), tolerance_of(dtype));
+      EXPECT_LT(relative_error(lse.values(), expected.lse), tolerance_of(dtype));
+      EXPECT_LT(relative_error(dq.values(), expected.dq), tolerance_of(dtype));
+      EXPECT_LT(relative_error(dk.values(), expected.dk), tolerance_of(dtype));
+      EXPECT_LT(relative_error(dv.values(), expected.dv), tolerance_of(dtype));
+      Values all;
+      for (const Framed* t : {&o, &lse, &dq, &dk, &dv}) {
+        EXPECT_TRUE(t->intact());
+        const Values values = t->values();
+        all.insert(all.end(), values.begin(), values.end());
+      }
+      return all;
+    };
+    EXPECT_FALSE((on_cuda() ? op(stream()) : on_threads(op)).empty());
+  }
+}
 
 // On both sides of the tile of 64, of the span of four tiles and of their multiples; documents that begin inside a
 // tile; empty ones; one head group of each kind; head_dim odd. Windows on both sides of the tile and of the span, of
 // two keys, longer than a document.
-const std::vector<AttentionCase> kCases{{{0, 1}, {1, 1, 1}},
-                                        {{0, 63}, {2, 1, 8}},
-                                        {{0, 64}, {2, 2, 16}},
-                                        {{0, 65}, {4, 2, 7}},
-                                        {{0, 31, 31, 64, 129}, {4, 1, 32}},
-                                        {{0, 0, 192, 193, 350}, {6, 3, 24}},
-                                        {{0, 257, 600}, {2, 1, 16}},
-                                        {{0, 257, 600}, {4, 4, 16}},
-                                        {{0, 70, 385}, {8, 2, 40}},
-                                        {{0, 70, 71, 200}, {2, 1, 8, 2}},
-                                        {{0, 70, 71, 200}, {2, 1, 8, 63}},
-                                        {{0, 70, 71, 200}, {4, 2, 8, 64}},
-                                        {{0, 70, 71, 200}, {8, 2, 8, 65}},
-                                        {{0, 400}, {2, 1, 16, 100}},
-                                        {{0, 330}, {8, 8, 16, 257}},
-                                        {{0, 70, 200}, {2, 1, 16, 0, 3}},
-                                        {{0, 70, 200}, {8, 4, 16, 66, 1.5, 0.5}}};
+const std::vector<AttentionCase> kCpuCases{{{0, 1}, {1, 1, 1}},
+                                           {{0, 63}, {2, 1, 8}},
+                                           {{0, 64}, {2, 2, 16}},
+                                           {{0, 65}, {4, 2, 7}},
+                                           {{0, 31, 31, 64, 129}, {4, 1, 32}},
+                                           {{0, 0, 192, 193, 350}, {6, 3, 24}},
+                                           {{0, 257, 600}, {2, 1, 16}},
+                                           {{0, 257, 600}, {4, 4, 16}},
+                                           {{0, 70, 385}, {8, 2, 40}},
+                                           {{0, 70, 71, 200}, {2, 1, 8, 2}},
+                                           {{0, 70, 71, 200}, {4, 2, 8, 64}},
+                                           {{0, 400}, {2, 1, 16, 100}},
+                                           {{0, 330}, {8, 8, 16, 257}},
+                                           {{0, 70, 200}, {8, 4, 16, 66, 1.5, 0.5}}};
 
-// Emulated, so small: the same borders, every size of tile (64, 96, 128, 256) and heads that fill one up with zeros.
-const std::vector<AttentionCase> kCudaCases{{{0, 70, 71, 200}, {2, 1, 64}}};
+class AttentionOnCpu : public Attention {};
+INSTANTIATE_TEST_SUITE_P(On, AttentionOnCpu, only_cpu(), device_name);
 
-TEST_P(Attention, AndItsGradientsAreTheFormulas) {
-  for (const AttentionCase& c : on_cuda() ? kCudaCases : kCases)
-    for (const DType dtype : dtypes())
-      for (const int64_t pad : {0, on_cuda() ? 8 : 5}) {
-        SCOPED_TRACE(joined(testing::PrintToString(c), ", pad ", pad, ", ", dtype));
-        const int64_t tokens = c.starts.back();
-        const Shape wide{tokens, c.shape.heads * c.shape.head_dim}, narrow{tokens, c.shape.kv_heads * c.shape.head_dim};
-        const Values q = rounded_to(dtype, random_values(wide.elements(), 1, -2, 2)),
-                     k = rounded_to(dtype, random_values(narrow.elements(), 2, -2, 2)),
-                     v = rounded_to(dtype, random_values(narrow.elements(), 3)),
-                     dout = rounded_to(dtype, random_values(wide.elements(), 4));
-        const AttentionExpected expected = attention_reference(c, q, k, v, dout);
-        const Values all = same_bits([&](Stream& stream) {
-          const DocumentOffsets documents = documents_on(stream, c.starts);
-          Framed qt(stream, wide, dtype, pad, q), kt(stream, narrow, dtype, pad, k), vt(stream, narrow, dtype, pad, v),
-              g(stream, wide, dtype, pad, dout);
-          Framed o(stream, wide, dtype, pad), lse(stream, {tokens, c.shape.heads}, wide_of(dtype));
-          kernels::attention(stream, *o, *lse, *qt, *kt, *vt, documents, c.shape);
-          Framed dq(stream, wide, dtype, pad), dk(stream, narrow, dtype, pad), dv(stream, narrow, dtype, pad);
-          kernels::attention_backward(stream, *dq, *dk, *dv, *g, *qt, *kt, *vt, *o, *lse, documents, c.shape);
-          EXPECT_LT(relative_error(o.values(), expected.o), tolerance_of(dtype));
-          EXPECT_LT(relative_error(lse.values(), expected.lse), tolerance_of(dtype));
-          EXPECT_LT(relative_error(dq.values(), expected.dq), tolerance_of(dtype));
-          EXPECT_LT(relative_error(dk.values(), expected.dk), tolerance_of(dtype));
-          EXPECT_LT(relative_error(dv.values(), expected.dv), tolerance_of(dtype));
-          Values all;
-          for (const Framed* t : {&o, &lse, &dq, &dk, &dv}) {
-            EXPECT_TRUE(t->intact());
-            const Values values = t->values();
-            all.insert(all.end(), values.begin(), values.end());
-          }
-          return all;
-        });
-        EXPECT_FALSE(all.empty());
-      }
+TEST_P(AttentionOnCpu, AndItsGradientsAreTheFormulas) {
+  for (const AttentionCase& c : kCpuCases)
+    for (const int64_t pad : {0, 5}) check(c, pad);
+}
+
+// Small, because cuda is mostly emulated: documents on both sides of a tile, groups of heads of each kind, in each size
+// of cuda's tiles, filled and not.
+TEST_P(Attention, OfHeadsUpTo64) {
+  check({{0, 70, 71, 200}, {2, 1, 64}}, 0);
+  check({{0, 0, 63, 63, 127}, {2, 2, 8}}, 8);
+  check({{0, 65}, {4, 1, 40}}, 0);
+  check({{0, 3}, {4, 1, 40}}, 8);
+}
+TEST_P(Attention, OfHeadsUpTo96) {
+  check({{0, 70, 71, 200}, {2, 1, 96}}, 8);
+  check({{0, 33, 97}, {2, 2, 72}}, 0);
+}
+TEST_P(Attention, OfHeadsUpTo128) {
+  check({{0, 70, 71, 200}, {2, 1, 128}}, 0);
+  check({{0, 33, 97}, {1, 1, 104}}, 8);
+}
+TEST_P(Attention, OfHeadsUpTo256) {
+  check({{0, 64, 65, 162}, {1, 1, 256}}, 8);
+  check({{0, 33, 65}, {2, 1, 136}}, 0);
+}
+
+TEST_P(Attention, OfWindows) {
+  for (const int64_t window : {2, 63, 64, 65, 130}) check({{0, 70, 71, 200}, {1, 1, 8, window}}, 8);
+  for (const int64_t head_dim : {96, 128, 256}) check({{0, 140}, {1, 1, head_dim, 40}}, 0);
+}
+
+TEST_P(Attention, OfSoftenedScores) {
+  check({{0, 70, 200}, {2, 1, 16, 0, 3}}, 0);
+  check({{0, 70, 200}, {4, 2, 16, 66, 1.5, 0.5}}, 0);
+  for (const int64_t head_dim : {96, 128, 256}) check({{0, 70}, {1, 1, head_dim, 0, 2}}, 0);
+}
+
+// The same input gives the same bits again.
+TEST_P(Attention, SameInputSameBits) {
+  const Tensor q = tensor_of(stream(), {150, 64}, random_values(9600, 1), dtype()),
+               k = tensor_of(stream(), {150, 32}, random_values(4800, 2), dtype());
+  const DocumentOffsets documents = documents_on(stream(), {0, 20, 150});
+  std::vector<Values> seen;
+  for (int run = 0; run < 2; ++run) {
+    Tensor o(stream(), q.shape(), dtype()), lse(stream(), {150, 4}, DType::float32), dq(stream(), q.shape(), dtype()),
+        dk(stream(), k.shape(), dtype()), dv(stream(), k.shape(), dtype());
+    kernels::attention(stream(), o, lse, q, k, k, documents, {4, 2, 16});
+    kernels::attention_backward(stream(), dq, dk, dv, q, q, k, k, o, lse, documents, {4, 2, 16});
+    for (const Tensor& t : {o, lse, dq, dk, dv}) seen.push_back(values_of(t));
+  }
+  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(seen[i], seen[i + 5]);
 }
 
 TEST_P(Attention, LargeScoresDoNotOverflow) {
@@ -161,7 +204,7 @@ TEST_P(Attention, TilesOutsideTheWindowAreNotRead) {
 // No T x T: what is made beside inputs and outputs is one number a query and head, and twice the tokens take twice
 // that.
 TEST_P(Attention, MemoryIsLinear) {
-  for (const int64_t tokens : {512, 1024}) {
+  for (const int64_t tokens : on_cuda() ? std::vector{96, 192} : std::vector{512, 1024}) {
     const DType dtype = on_cuda() ? DType::bfloat16 : DType::float32;
     const Shape wide{tokens, 32}, narrow{tokens, 16};
     const Tensor q = tensor_of(stream(), wide, Values(tokens * 32, 0.5), dtype),
@@ -169,7 +212,7 @@ TEST_P(Attention, MemoryIsLinear) {
     Tensor o(stream(), wide, dtype), lse(stream(), {tokens, 4}, DType::float32);
     Tensor dq(stream(), wide, dtype), dk(stream(), narrow, dtype), dv(stream(), narrow, dtype);
     const DocumentOffsets one = documents_on(stream(), {0, int32_t(tokens)}),
-                          two = documents_on(stream(), {0, 200, int32_t(tokens)});
+                          two = documents_on(stream(), {0, 90, int32_t(tokens)});
     Allocator& memory = *stream().allocator();
     const size_t before = memory.usage().live;
     memory.reset_peak();
@@ -222,6 +265,10 @@ TEST_P(Attention, NamesWhatIsWrong) {
   EXPECT_EQ(message({0, 8}, {4, 2, 8, -1}), "[attention] window (-1), softcap (0) and scale (0) must not be negative");
   for (const std::vector<int32_t>& starts : {std::vector<int32_t>{0, 7}, {1, 8}, {0, 9, 8}, {}})
     EXPECT_EQ(message(starts, {4, 2, 8}), "[attention] documents must rise from 0 to 8");
+  if (!on_cuda()) return;
+  o = Tensor(stream(), {8, 36}, dtype()).columns(0, 32);
+  EXPECT_EQ(message({0, 8}, {4, 2, 8}),
+            "[attention] on cuda rows must begin at multiples of 16 bytes; a row stride is 36 elements");
 }
 
 // A plan for cuda is refused as the run would be.

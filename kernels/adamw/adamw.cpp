@@ -40,6 +40,7 @@ void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor
   check("totals", totals, {kTotals}, DType::float64);
   Tensor factors;  // what the totals make of the step, where the host must not wait to know
   if (stream.target() == DeviceType::cuda) factors = Tensor(stream, {4}, values.dtype());
+  count_bytes(stream, 7 * bytes_of(values));  // gradients are read, the other three also written
   run_on<&cpu::adamw, &cuda::adamw>(stream, values, first, second, steps, factors, gradients, totals, options, rate,
                                     decay_end);
 }

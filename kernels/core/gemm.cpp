@@ -32,6 +32,7 @@ void gemm(Stream& stream, Tensor& c, const Tensor& a, Transpose a_op, const Tens
   check("a", a, a_op == Transpose::no ? Shape{m, k} : Shape{k, m}, a.dtype());
   check("b", b, b_op == Transpose::no ? Shape{k, n} : Shape{n, k}, a.dtype());
   count_flops(stream, 2.0 * double(m) * double(n) * double(k));
+  count_bytes(stream, bytes_of(a) + bytes_of(b) + (beta == 0 ? 1 : 2) * bytes_of(c));
   Tensor workspace;
   if (stream.target() == DeviceType::cuda) workspace = Tensor(stream, {workspace_bytes(m, n)}, DType::uint8);
   run_on<&cpu::gemm, &cuda::gemm>(stream, c, workspace, a, a_op, b, b_op, alpha, beta);

@@ -26,9 +26,12 @@ class Work {
   // Calls of one kernel with arguments of the same forms.
   struct Call {
     std::string_view op;
-    uint64_t key;         // of op and forms
-    int64_t count;        // calls
-    double flops, bytes;  // of all of them. flops: of products, 0 for other kernels; bytes: of tensors given
+    uint64_t key;   // of op and forms
+    int64_t count;  // calls
+    // Of all of them. flops: of products, 0 for other kernels; bytes: read and written, each tensor given once where
+    // the op did not say otherwise; given: of the tensors.
+    double flops, bytes, given;
+    std::vector<Tensor> tensors;  // forms of those given, in the order of the arguments
     std::function<std::function<void()>(Stream&)> prepare;
   };
   const std::vector<Call>& calls() const { return calls_; }
@@ -36,19 +39,27 @@ class Work {
   // cuda_function: nullptr where the op has none.
   template <auto cpu_function, auto cuda_function, class... Args>
   void add(std::string_view op, const Args&... args);
-  // The next call's floating-point operations.
-  void expect_flops(double flops) { expected_ = flops; }
+  // The next call's floating-point operations; its bytes.
+  void expect_flops(double flops) { flops_ = flops; }
+  void expect_bytes(double bytes) { bytes_ = bytes; }
 
  private:
   std::vector<Call> calls_;
   std::unordered_map<uint64_t, size_t> places_;
-  double expected_ = 0;
+  double flops_ = 0;
+  std::optional<double> bytes_;
 };
 
 // Said by an op before run_on, where its work is a product's.
 inline void count_flops(Stream& stream, double flops) {
   if (stream.work()) stream.work()->expect_flops(flops);
 }
+// Said by an op before run_on, where its kernel moves more or less than each tensor given once: it adds to one, reads
+// some rows of one, or does not touch a workspace. Of memory, not of caches.
+inline void count_bytes(Stream& stream, double bytes) {
+  if (stream.work()) stream.work()->expect_bytes(bytes);
+}
+inline double bytes_of(const Tensor& tensor) { return double(tensor.elements()) * double(size_of(tensor.dtype())); }
 
 // How an argument of a kernel is kept for later: tensors as their forms, the rest as it is. An argument type that
 // holds tensors in another way overloads for_each_tensor.
@@ -102,11 +113,18 @@ inline uint64_t mixed(uint64_t hash, uint64_t value) {
 
 }  // namespace kept
 
+inline double bytes_of(QuantizedTensor weight) {
+  double bytes = 0;
+  kept::for_each_tensor(weight, [&](const Tensor& tensor) { bytes += bytes_of(tensor); });
+  return bytes;
+}
+
 template <auto cpu_function, auto cuda_function, class... Args>
 void Work::add(std::string_view op, const Args&... args) {
   auto forms = std::make_tuple(kept::copy(args)...);
   uint64_t key = std::hash<std::string_view>()(op);
-  double bytes = 0;
+  double given = 0;
+  std::vector<Tensor> tensors;
   using kept::for_each_tensor;
   const auto look_at = [&](auto& argument) {
     if constexpr (std::is_enum_v<std::decay_t<decltype(argument)>>) key = kept::mixed(key, uint64_t(argument) + 1);
@@ -114,15 +132,16 @@ void Work::add(std::string_view op, const Args&... args) {
       if (!tensor) return;
       for (int i = 0; i < tensor.shape().rank(); ++i) key = kept::mixed(key, uint64_t(tensor.shape()[i]));
       key = kept::mixed(key, uint64_t(tensor.row_stride()) * 16 + uint64_t(tensor.dtype()));
-      bytes += double(tensor.elements()) * double(size_of(tensor.dtype()));
+      given += bytes_of(tensor);
       tensor = tensor.form();
+      tensors.push_back(tensor);
     });
     key = kept::mixed(key, 1);
   };
   std::apply([&](auto&... argument) { (look_at(argument), ...); }, forms);
   const auto [place, fresh] = places_.try_emplace(key, calls_.size());
   if (fresh)
-    calls_.push_back({op, key, 0, 0, 0, [forms](Stream& stream) -> std::function<void()> {
+    calls_.push_back({op, key, 0, 0, 0, 0, std::move(tensors), [forms](Stream& stream) -> std::function<void()> {
                         auto own = std::make_shared<decltype(forms)>(forms);
                         const auto make = [&](auto& argument) {
                           for_each_tensor(argument, [&](Tensor& form) {
@@ -145,8 +164,8 @@ void Work::add(std::string_view op, const Args&... args) {
                         };
                       }});
   Call& call = calls_[place->second];
-  ++call.count, call.flops += expected_, call.bytes += bytes;
-  expected_ = 0;
+  ++call.count, call.flops += flops_, call.bytes += bytes_.value_or(given), call.given += given;
+  flops_ = 0, bytes_.reset();
 }
 
 }  // namespace hone

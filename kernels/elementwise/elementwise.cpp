@@ -39,11 +39,13 @@ void convert(Stream& stream, Tensor& y, const Tensor& x) {
 
 void scale(Stream& stream, Tensor& y, const Tensor& factor) {
   Check("scale", stream)("factor", factor, {1}, wide_of(y.dtype()));
+  count_bytes(stream, 2 * bytes_of(y));
   run_on<&cpu::scale, &cuda::scale>(stream, y, factor);
 }
 
 void add_bias(Stream& stream, Tensor& y, const Tensor& bias) {
   Check("add_bias", stream)("bias", bias, {y.width()}, wide_of(y.dtype()));
+  count_bytes(stream, 2 * bytes_of(y));
   run_on<&cpu::add_bias, &cuda::add_bias>(stream, y, bias);
 }
 

@@ -19,6 +19,8 @@ void embedding(Stream& stream, Tensor& y, const Tensor& tokens, const Tensor& ta
   const Check check("embedding", stream);
   check("tokens", tokens, {tokens.elements()}, DType::int32);
   check("y", y, {tokens.elements(), table.width()}, y.dtype());
+  const double rows = double(y.elements()) * double(size_of(table.dtype()));
+  count_bytes(stream, bytes_of(y) + rows + bytes_of(tokens));  // not the whole table
   run_on<&cpu::embedding, &cuda::embedding>(stream, y, tokens, table);
 }
 
@@ -29,6 +31,8 @@ void embedding_backward(Stream& stream, Tensor& dtable, const Tensor& dy, const 
   check("dtable", dtable, dtable.shape(), wide_of(dy.dtype()));
   Tensor scratch;
   if (stream.target() == DeviceType::cuda) scratch = Tensor(stream, {sort_scratch(tokens.elements())}, DType::int32);
+  const double rows = double(dy.elements()) * double(size_of(dtable.dtype()));
+  count_bytes(stream, bytes_of(dy) + 2 * rows + bytes_of(tokens));
   run_on<&cpu::embedding_backward, &cuda::embedding_backward>(stream, dtable, scratch, dy, tokens);
 }
 

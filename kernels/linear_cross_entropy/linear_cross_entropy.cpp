@@ -89,6 +89,7 @@ class Walk {
                   sums_ ? sums_.row_range(0, n) : Tensor(),
                   targets_.rows.flat_range(begin, {n}),
                   targets_.labels.flat_range(begin, {n})};
+      count_bytes(stream_, 2 * bytes_of(chunk.hidden) + bytes_of(chunk.rows));
       run_on<&cpu::gather_rows, &cuda::gather_rows>(stream_, chunk.hidden, h_, chunk.rows);
       body(chunk);
     }
@@ -130,16 +131,22 @@ void linear_cross_entropy(Stream& stream, Tensor& losses, Tensor& log_sum_exp, T
     RunningSoftmax running{log_sum_exp.flat_range(part.begin, {part.count}),
                            losses.flat_range(part.begin, {part.count}), Tensor(stream, {part.count}, DType::float64)};
     walk.for_each_block(part, [&](Block& block) {
+      // The largest logit is seldom in a late block: `sums` stay as they are.
+      count_bytes(stream, bytes_of(block.logits) + (dh ? bytes_of(block.weights) : 0));
       run_on<&cpu::softmax_block, &cuda::softmax_block>(stream, running, dh ? &block.weights : nullptr,
                                                         dh && block.first > 0 ? &part.sums : nullptr, block.logits,
                                                         part.labels, block.first);
       if (!dh) return;
       walk.add_up(part, block);
+      const double share = double(block.vectors.rows()) / double(linear_outputs(weight));
+      count_bytes(stream, bytes_of(part.labels) + 2 * share * bytes_of(part.hidden));  // labels are where chance has it
       run_on<&cpu::copy_labelled, &cuda::copy_labelled>(stream, *dh, part.rows, block.vectors, part.labels,
                                                         block.first);
     });
-    if (dh)
+    if (dh) {
+      count_bytes(stream, bytes_of(part.sums) + 2 * bytes_of(part.hidden));
       run_on<&cpu::softmax_hidden_gradient, &cuda::softmax_hidden_gradient>(stream, *dh, part.rows, part.sums, running);
+    }
     run_on<&cpu::softmax_loss, &cuda::softmax_loss>(stream, running);
   });
 }
@@ -164,7 +171,9 @@ void linear_cross_entropy_backward(Stream& stream, Tensor* dh, Tensor* dweight, 
       }
       if (dh) walk.add_up(part, block);
     });
-    if (dh) run_on<&cpu::scatter_rows, &cuda::scatter_rows>(stream, *dh, part.sums, part.rows);
+    if (!dh) return;
+    count_bytes(stream, bytes_of(part.sums) + bytes_of(part.hidden));
+    run_on<&cpu::scatter_rows, &cuda::scatter_rows>(stream, *dh, part.sums, part.rows);
   });
 }
 

@@ -71,6 +71,8 @@ void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight,
              first_column + rows.width(), " of ", weight.shape);
   check.that(first_row >= 0 && first_row + rows.rows() <= weight.rows(), "rows ", first_row, " to ",
              first_row + rows.rows(), " of ", weight.shape);
+  const double share = double(rows.elements()) / double(weight.shape.elements());
+  count_bytes(stream, bytes_of(rows) + share * bytes_of(weight));
   run_on<&cpu::nf4_dequantize, &cuda::nf4_dequantize>(stream, rows, weight, first_row, first_column);
 }
 

@@ -113,5 +113,41 @@ TEST(PlanTest, AKnownShapeNeedsNoFiles) {
   EXPECT_NE(wrong.err.find("did you mean llama-3.2-1b?"), std::string::npos) << wrong.err;
 }
 
+// What a GPU elsewhere is expected to take, kernel by kernel, to hold against the first hour on it.
+TEST(PlanTest, AGpuElsewhereIsPlannedByItsRoofline) {
+  const TemporaryFolder folder;
+  const std::string recipe = folder.write("large.yaml", "model: {shape: llama-3.2-1b}\ndata: {max_length: 1024}\n");
+  const Outcome screen = run_hone({"plan", recipe, "--gpu", "gb10"});
+  EXPECT_EQ(screen.exit_code, 0) << screen.err;
+  for (const char* words :
+       {"GB10 128 GB, bfloat16", " of 107.6 GiB", "(expected)", "% of the matrix rate of 95", "\n of it   products"})
+    EXPECT_NE(screen.out.find(words), std::string::npos) << words << "\n" << screen.out;
+
+  const Json plan = parse_json(run_hone({"plan", recipe, "--gpu", "gb10", "--json"}).out, "plan");
+  EXPECT_EQ(plan.at("gpu"), "gb10");
+  const double step = plan.at("step_seconds");
+  EXPECT_NEAR(plan.at("tokens_per_second").get<double>(), 1024 / step, 1e-6 / step);
+  double seconds = 0, flops = 0, kinds = 0;
+  for (const Json& kernel : plan.at("kernels")) {
+    EXPECT_TRUE(kernel.at("kernel").is_string() && kernel.at("kind").is_string() && kernel.at("bound").is_string());
+    EXPECT_FALSE(kernel.at("tensors").empty());
+    EXPECT_GT(kernel.at("count"), 0);
+    EXPECT_GT(kernel.at("bytes"), 0);
+    seconds += kernel.at("seconds").get<double>(), flops += kernel.at("flops").get<double>();
+  }
+  for (const auto& [kind, of_it] : plan.at("kinds").items()) kinds += of_it.get<double>();
+  EXPECT_NEAR(seconds, step, 1e-9 * step);
+  EXPECT_NEAR(kinds, step, 1e-9 * step);
+  EXPECT_NEAR(flops, plan.at("flops").get<double>(), 1e-9 * flops);
+
+  const Outcome wrong = run_hone({"plan", recipe, "--gpu", "gb11"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_NE(wrong.err.find("no GPU is known as gb11; did you mean gb10?  (known: h100 "), std::string::npos)
+      << wrong.err;
+  EXPECT_EQ(run_hone({"plan", recipe, "--gpu", "gb10", "--device", "cpu"}).exit_code, 2);
+  EXPECT_NE(run_hone({"plan", recipe, "--device", "cuda", "--memory", "9GiB"}).out.find("GPU, bfloat16"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace hone::test

@@ -39,11 +39,14 @@ std::vector<data::Batch> measured_batch(const RunShape& run, const Weights& weig
   return {blank_batch(tokens)};
 }
 
-// Of a step of `micro_batches` micro-batches like those of `sample`.
-double seconds_of_step(const Rates& rates, const RunShape& run, const Weights& weights, const Plan& plan,
+// Of a step of `micro_batches` micro-batches like those of `sample`, as the forecast knows time.
+double seconds_of_step(const Forecast& known, const RunShape& run, const Weights& weights, const Plan& plan,
                        const std::vector<data::Batch>& sample, double micro_batches) {
-  const double end = rates.seconds(work_of_step(run, weights, plan, {})),
-               all = rates.seconds(work_of_step(run, weights, plan, sample));
+  const auto seconds = [&](const std::vector<data::Batch>& batches) {
+    const Work work = work_of_step(run, weights, plan, batches);
+    return known.gpu ? expected_seconds(*known.gpu, work) : known.rates->seconds(work);
+  };
+  const double end = seconds({}), all = seconds(sample);
   return end + (all - end) / double(sample.size()) * micro_batches;
 }
 
@@ -52,7 +55,7 @@ class WaysOut {
  public:
   WaysOut(const recipes::Recipe& recipe, const RunShape& run, const Weights& weights, const Forecast& plan)
       : recipe_(recipe), run_(run), weights_(weights), plan_(plan), wanted_(wanted_policy(recipe.training.recompute)) {
-    if (plan_.rates) token_seconds_ = seconds_of_token(run_, plan_.choice.plan);
+    if (plan_.step_seconds > 0) token_seconds_ = seconds_of_token(run_, plan_.choice.plan);
   }
 
   std::vector<Way> all() {
@@ -105,14 +108,14 @@ class WaysOut {
 
  private:
   double seconds_of_token(const RunShape& run, const Plan& plan) const {
-    return seconds_of_step(*plan_.rates, run, weights_, plan, {run.batch}, 1) / double(run.batch.tokens.size());
+    return seconds_of_step(plan_, run, weights_, plan, {run.batch}, 1) / double(run.batch.tokens.size());
   }
 
   Choice add(const std::string& what, const std::string& set, const std::string& price, const RunShape& changed,
              std::optional<Recompute> policy) {
     const Choice choice = choose_plan(changed, weights_, policy, plan_.budget.bytes);
     std::optional<double> time;
-    if (plan_.rates) time = seconds_of_token(changed, choice.plan) / token_seconds_;
+    if (plan_.step_seconds > 0) time = seconds_of_token(changed, choice.plan) / token_seconds_;
     ways_.push_back(
         {what, set, price, int64_t(plan_.choice.usage.peak) - int64_t(choice.usage.peak), time, choice.fits});
     return choice;
@@ -173,19 +176,26 @@ Budget budget_of_machine(DeviceType device) {
   return {.bytes = available - reserve, .reserve = reserve};
 }
 
+Budget budget_of(const Gpu& gpu) { return {.bytes = gpu.memory - gpu.reserve, .reserve = gpu.reserve}; }
+
 Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weights& weights, Workload workload,
-                  const Storage& storage, const Budget& budget, Stream* stream) {
+                  const Storage& storage, const Budget& budget, Stream* stream, const Gpu* gpu) {
   const Config& c = run.config;
   Forecast plan{
       .model = recipe.model.shape.empty() ? fs::path(recipe.model.path).filename().string() : recipe.model.shape,
       .family = std::string(c.family->name),
-      .device = joined(run.device == DeviceType::cuda ? "GPU, " : "CPU, ", run.load.dtype),
+      .device = joined(gpu                              ? gpu->title
+                       : run.device == DeviceType::cuda ? "GPU"
+                                                        : "CPU",
+                       ", ", run.load.dtype),
       .parameters = parameter_count(c),
       .layers = c.layers,
       .choice = choose_plan(run, weights, wanted_policy(recipe.training.recompute), budget.bytes),
       .budget = budget,
       .workload = std::move(workload),
       .rates = {},
+      .gpu = gpu,
+      .kernels = {},
       .disk = {},
       .base_format = run.load.quantize    ? "nf4"
                      : run.load.trainable ? joined(run.load.dtype)
@@ -193,13 +203,19 @@ Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weig
       .result = run.load.trainable ? "model" : "adapter",
       .ways = {}};
   const Workload& load = plan.workload;
-  if (stream) {
-    const std::vector<data::Batch> sample =
-        load.sample.empty() ? std::vector{blank_batch(load.largest_tokens, load.micro_batch_size)} : load.sample;
+  const std::vector<data::Batch> sample =
+      load.sample.empty() ? std::vector{blank_batch(load.largest_tokens, load.micro_batch_size)} : load.sample;
+  if (gpu) {
+    const Plan& chosen = plan.choice.plan;
+    plan.kernels =
+        kernels_of_step(*gpu, work_of_step(run, weights, chosen, {}), work_of_step(run, weights, chosen, sample),
+                        load.micro_batches / double(sample.size()));
+    for (const KernelTime& kernel : plan.kernels) plan.step_seconds += kernel.seconds, plan.step_flops += kernel.flops;
+  } else if (stream) {
     plan.rates = measure(
         *stream, work_of_step(run, weights, plan.choice.plan, measured_batch(run, weights, plan.choice.plan, load)));
     plan.step_seconds =
-        seconds_of_step(*plan.rates, run, weights, plan.choice.plan, sample, load.micro_batches) +
+        seconds_of_step(plan, run, weights, plan.choice.plan, sample, load.micro_batches) +
         host_seconds_of_step(run, weights, plan.choice.plan, sample) / double(sample.size()) * load.micro_batches;
     const Work work = work_of_step(run, weights, plan.choice.plan, sample);
     for (const Work::Call& call : work.calls())

@@ -12,6 +12,7 @@
 #include "trainer/plan/disk.h"
 #include "trainer/plan/memory.h"
 #include "trainer/plan/planner.h"
+#include "trainer/plan/roofline.h"
 #include "trainer/plan/timing.h"
 #include "trainer/report/display.h"
 
@@ -43,6 +44,7 @@ struct Budget {
 // What this machine, or its GPU, has free now, less a reserve for the system, the page cache and other programs. Not
 // known where it has no GPU.
 Budget budget_of_machine(DeviceType);
+Budget budget_of(const Gpu&);
 
 struct Way {                   // out of a plan that does not fit
   std::string what, set;       // "max_length 2048", "data.max_length=2048"
@@ -59,8 +61,10 @@ struct Forecast {
   Budget budget;
   Workload workload;
   std::optional<Rates> rates;
-  double step_seconds = 0;  // 0: not measured
-  double step_flops = 0;    // operations of products
+  const Gpu* gpu = nullptr;         // planned for, where it is not this machine's
+  std::vector<KernelTime> kernels;  // of a step on it, what takes longest first
+  double step_seconds = 0;          // 0: neither measured nor expected
+  double step_flops = 0;            // operations of products
   uint64_t result_bytes = 0;
   Disk disk;
   std::string base_format, result;  // "nf4", "bfloat16 as stored" · "adapter", "model"
@@ -74,8 +78,9 @@ struct Forecast {
   OrderedJson json() const;
 };
 
-// `stream`: where time is measured; none: time is left out.
+// `stream`: where time is measured. `gpu`: whose roofline stands in the place of measurement. Neither: time is left
+// out.
 Forecast forecast(const recipes::Recipe&, const RunShape&, const Weights&, Workload, const Storage&, const Budget&,
-                  Stream* stream);
+                  Stream* stream, const Gpu* gpu = nullptr);
 
 }  // namespace hone::trainer

@@ -150,19 +150,30 @@ std::string Forecast::text(const DisplayStyle& style) const {
   }
   if (step_seconds > 0) {
     const double rate = w.step_tokens / step_seconds;
+    const std::string known = gpu ? " (expected)" : " (planned)";
     std::vector<Piece> pieces;
     if (w.steps > 0)
       pieces.push_back(joined(with_commas(w.steps), " steps x ", seconds_text(step_seconds), " = ",
-                              duration_text(double(w.steps) * step_seconds), " (planned)"));
+                              duration_text(double(w.steps) * step_seconds), known));
     else
-      pieces.push_back("a step " + seconds_text(step_seconds) + " (planned)");
-    if (w.steps > 0 && double(w.steps) * step_seconds >= 60)
+      pieces.push_back("a step " + seconds_text(step_seconds) + known);
+    if (!gpu && w.steps > 0 && double(w.steps) * step_seconds >= 60)
       pieces.push_back("done about " + clock_after(double(w.steps) * step_seconds));
     pieces.push_back(with_commas(std::llround(w.step_tokens)) + " tokens a step");
     pieces.push_back((rate < 10 ? number("%.2f", rate) : with_commas(std::llround(rate))) + " tokens/s");
-    pieces.push_back(number("matrix rate measured %.0f GF/s", rates->matrix_flops() * 1e-9) +
-                     number(", memory %.1f GB/s", rates->memory_bytes() * 1e-9));
+    if (gpu)
+      pieces.push_back(number("%.0f TF/s, ", step_flops / step_seconds * 1e-12) +
+                       number("%.0f %% of the matrix rate", 100 * step_flops / step_seconds / gpu->matrix_flops) +
+                       number(" of %.0f", gpu->matrix_flops * 1e-12));
+    else
+      pieces.push_back(number("matrix rate measured %.0f GF/s", rates->matrix_flops() * 1e-9) +
+                       number(", memory %.1f GB/s", rates->memory_bytes() * 1e-9));
     lines.add("time", pieces);
+    pieces.clear();
+    for (const KindTime& kind : by_kind(kernels))
+      if (kind.seconds >= 0.005 * step_seconds)
+        pieces.push_back(std::string(kind.kind) + number(" %.0f %%", 100 * kind.seconds / step_seconds));
+    if (gpu) lines.add(" of it", pieces);
   }
   std::vector<Piece> pieces{bytes_text(disk.needed) + " to write"};
   for (const Kept& kept : disk.kept) {
@@ -224,8 +235,28 @@ OrderedJson Forecast::json() const {
     result_json["step_seconds"] = step_seconds;
     result_json["seconds"] = double(workload.steps) * step_seconds;
     result_json["tokens_per_second"] = workload.step_tokens / step_seconds;
-    result_json["matrix_flops_per_second"] = rates->matrix_flops();
-    result_json["memory_bytes_per_second"] = rates->memory_bytes();
+    result_json["matrix_flops_per_second"] = gpu ? gpu->matrix_flops : rates->matrix_flops();
+    result_json["memory_bytes_per_second"] = gpu ? gpu->memory_bytes : rates->memory_bytes();
+  }
+  if (gpu) {
+    result_json["gpu"] = gpu->name;
+    result_json["flops"] = step_flops;
+    result_json["launch_seconds"] = gpu->launch;
+    OrderedJson& kinds = result_json["kinds"] = OrderedJson::object();
+    for (const KindTime& kind : by_kind(kernels)) kinds[std::string(kind.kind)] = kind.seconds;
+    OrderedJson& all = result_json["kernels"] = OrderedJson::array();
+    for (const KernelTime& kernel : kernels) {
+      OrderedJson tensors = OrderedJson::array();
+      for (const Tensor& tensor : kernel.tensors) tensors.push_back(joined(tensor.dtype(), ' ', tensor.shape()));
+      all.push_back({{"kernel", kernel.op},
+                     {"kind", kernel.kind},
+                     {"tensors", tensors},
+                     {"count", kernel.count},
+                     {"flops", kernel.flops},
+                     {"bytes", kernel.bytes},
+                     {"seconds", kernel.seconds},
+                     {"bound", kernel.by_bytes ? "bytes" : "flops"}});
+    }
   }
   OrderedJson kept = OrderedJson::array();
   for (const Kept& each : disk.kept)

@@ -18,7 +18,7 @@ constexpr int kTimes = 3;                            // that a call is run in a 
 constexpr double kEach = 0.01;                       // and no more once it took so many seconds
 
 void add_times(Stream& stream, const Work::Call& call, bool first, std::vector<double>& times) {
-  const double bytes = std::max(1.0, call.bytes / double(call.count));
+  const double bytes = std::max(1.0, call.given / double(call.count));
   std::vector<std::function<void()>> kernels;
   for (int i = 0; i < std::clamp(int(kCold / bytes), 1, kTimes); ++i) kernels.push_back(call.prepare(stream));
   if (first) kernels.front()();  // code, threads and the library's own buffers are warm
@@ -62,7 +62,7 @@ Rates measure(Stream& stream, const Work& work, double seconds) {
   const Stopwatch watch;
   for (int round = 0; round < kRounds && (round == 0 || watch.seconds() < seconds); ++round)
     for (const Work::Call* call : calls) {
-      if (call->bytes / double(call->count) > kMost) continue;
+      if (call->given / double(call->count) > kMost) continue;
       const bool wanted = round > 0 ? times.contains(call) : met.insert(call->op).second || watch.seconds() < seconds;
       if (wanted) add_times(stream, *call, round == 0, times[call]);
     }

@@ -185,16 +185,20 @@ Storage storage_of(const recipes::Recipe& recipe, const Base* base, const LoadOp
   return storage;
 }
 
-Forecast plan_recipe(const recipes::Recipe& recipe, std::optional<uint64_t> memory) {
-  const Budget budget = memory ? Budget{.bytes = *memory, .asked = true} : budget_of_machine(device_type(recipe.model));
+Forecast plan_recipe(recipes::Recipe recipe, std::optional<uint64_t> memory, const Gpu* gpu) {
+  if (gpu) recipe.model.device = recipes::DeviceChoice::cuda, recipe.model.compute = recipes::Compute::bfloat16;
+  const DeviceType device = device_type(recipe.model);
+  const Budget budget = memory ? Budget{.bytes = *memory, .asked = true}
+                        : gpu  ? budget_of(*gpu)
+                               : budget_of_machine(device);
   std::optional<Stream> stream;  // none: the run is planned for a GPU that is elsewhere
-  if (device_type(recipe.model) == DeviceType::cpu || !cuda_devices().empty()) stream.emplace(make_stream(recipe.model));
+  if (!gpu && (device == DeviceType::cpu || !cuda_devices().empty())) stream.emplace(make_stream(recipe.model));
   Stream* const measured = stream ? &*stream : nullptr;
   if (!recipe.model.shape.empty()) {
     const Workload load = workload_of(recipe);
     const RunShape run = run_shape(recipe, shape_config(recipe.model.shape), load);
     return forecast(recipe, run, ShapeWeights(), load, storage_of(recipe, nullptr, run.load, nullptr, load), budget,
-                    measured);
+                    measured, gpu);
   }
   const Base base(recipe.model.path);
   const std::optional<data::Tokenizer> tokenizer = find_tokenizer(recipe.model.path);
@@ -225,7 +229,7 @@ Forecast plan_recipe(const recipes::Recipe& recipe, std::optional<uint64_t> memo
   }
   const RunShape run = run_shape(recipe, base.config, load);
   return forecast(recipe, run, *weights_of(recipe, base), load,
-                  storage_of(recipe, &base, run.load, whole ? &corpus : nullptr, load), budget, measured);
+                  storage_of(recipe, &base, run.load, whole ? &corpus : nullptr, load), budget, measured, gpu);
 }
 
 }  // namespace hone::trainer

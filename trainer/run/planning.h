@@ -18,7 +18,8 @@ RunShape run_shape(const recipes::Recipe&, const Config&, const Workload&);
 Storage storage_of(const recipes::Recipe&, const Base* base, const LoadOptions&, const Corpus* corpus,
                    const Workload& load);
 
-// For a model directory or, with model.shape, without one. `memory`: bytes to plan for; none: what is free here.
-Forecast plan_recipe(const recipes::Recipe&, std::optional<uint64_t> memory);
+// For a model directory or, with model.shape, without one. `memory`: bytes to plan for; none: what is free here. `gpu`:
+// the one to plan for, with its memory and its roofline, whatever this machine and the recipe's model.device are.
+Forecast plan_recipe(recipes::Recipe, std::optional<uint64_t> memory, const Gpu* gpu = nullptr);
 
 }  // namespace hone::trainer

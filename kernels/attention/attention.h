@@ -21,6 +21,10 @@ struct DocumentOffsets {
   int64_t tile_count = 0;
 };
 DocumentOffsets documents_on(Stream&, std::vector<int32_t> starts);
+// A call that was counted on meta is repeated with the documents it had (kernels/core/work.h).
+inline void make_again(Stream& stream, DocumentOffsets& documents) {
+  documents = documents_on(stream, *documents.host);
+}
 }  // namespace hone
 
 namespace hone::kernels {

@@ -90,6 +90,11 @@ void for_each_tensor(std::variant<T...>& any, F&& body) {
   std::visit([&](auto& value) { for_each_tensor(value, body); }, any);
 }
 
+// An argument whose tensors hold what a kernel's work depends on overloads this too: it makes them again on the stream
+// that the call is repeated on.
+template <class T>
+void make_again(Stream&, T&) {}
+
 template <class T>
 auto copy(const T& value) {
   return value;
@@ -150,6 +155,8 @@ void Work::add(std::string_view op, const Args&... args) {
                             if (form.dtype() == DType::float64 && form.contiguous())
                               form.write<double>(std::vector<double>(size_t(form.elements()), 1.0));
                           });
+                          using kept::make_again;
+                          make_again(stream, argument);
                         };
                         std::apply([&](auto&... argument) { (make(argument), ...); }, *own);
                         return [own, &stream] {

@@ -21,6 +21,23 @@ double read_rate_of(const fs::path& file) {
   return read > 0 ? double(read) / std::max(watch.seconds(), 1e-9) : 0;
 }
 
+DiskRates disk_rates(const fs::path& folder, double seconds) {
+  constexpr size_t kPiece = size_t(4) << 20, kMost = size_t(64) << 20;
+  const FolderWriter place(folder / ".hone-disk");  // not committed: gone at the end
+  const fs::path file = place.path() / "bytes";
+  std::vector<std::byte> piece(kPiece);
+  uint32_t state = 1;
+  for (std::byte& byte : piece) state = state * 1664525u + 1013904223u, byte = std::byte(state >> 24);
+  const Stopwatch watch;
+  FileWriter out(file, PageCache::drop);
+  do out.write(std::span<const std::byte>(piece));
+  while (out.bytes_written() < kMost && watch.seconds() < seconds);
+  const auto written = double(out.bytes_written());
+  out.commit();
+  const double write = written / std::max(watch.seconds(), 1e-9);
+  return {write, read_rate_of(file)};
+}
+
 Disk disk_of(const Storage& storage, const std::string& result, const RunBytes& bytes) {
   Disk disk;
   const auto add = [&](const std::string& what, const fs::path& place, uint64_t all, uint64_t there, bool must) {

@@ -22,6 +22,12 @@ struct Storage {
 };
 // Bytes a second of a file's beginning, past the page cache where the file system can.
 double read_rate_of(const fs::path& file);
+// Bytes a second of a new file in `folder`, up to 64 MiB in about `seconds`: written until it is on the disk, and then
+// read. It is gone afterwards. Error (ExitCode::io): nothing can be written there.
+struct DiskRates {
+  double write = 0, read = 0;
+};
+DiskRates disk_rates(const fs::path& folder, double seconds);
 
 struct Kept {
   std::string what;  // "base cache"

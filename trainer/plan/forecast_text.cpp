@@ -1,13 +1,12 @@
 // The screen of `hone plan`, and the same for programs.
 #include <cmath>
 #include <cstdio>
-#include <utility>
 
 #include "kernels/host/text.h"
 #include "kernels/host/time_of_day.h"
 #include "trainer/plan/forecast.h"
 #include "trainer/plan/memory.h"
-#include "trainer/report/cells.h"
+#include "trainer/report/lines.h"
 
 namespace hone::trainer {
 
@@ -30,68 +29,6 @@ std::string time_text(double ratio) {
                                      : number(ratio > 1 ? "+%.0f %% time" : "−%.0f %% time", 100 * std::abs(ratio - 1));
 }
 std::string signed_bytes(int64_t saved) { return (saved >= 0 ? "−" : "+") + bytes_text(uint64_t(std::abs(saved))); }
-
-// Green: it fits; yellow: look here; red: refused. The words say it too.
-constexpr const char *kGreen = "\x1b[32m", *kYellow = "\x1b[33m", *kRed = "\x1b[31m";
-
-struct Piece {
-  std::string text;
-  const char* colour = "";
-  Piece(std::string words, const char* its_colour = "") : text(std::move(words)), colour(its_colour) {}
-  Piece(const char* words) : text(words) {}
-};
-
-// A label and pieces, three spaces apart. A piece that does not fit the line goes below the first one; one that no line
-// could hold is broken where a word ends.
-class Lines {
- public:
-  explicit Lines(const DisplayStyle& style) : style_(style), columns_(std::max(style.width, 20)) {}
-
-  // `hanging`: columns that further lines begin more to the right.
-  void add(const std::string& label, const std::vector<Piece>& pieces, int hanging = 0) {
-    line_ = label, used_ = cells(label), first_ = true;
-    indent_ = kIndent, hanging_ = hanging;
-    for (const Piece& piece : pieces) {
-      std::string rest = printable(style_.utf8 ? piece.text : plain_ascii(piece.text));
-      while (!rest.empty()) {
-        const int room = columns_ - (first_ ? std::max(indent_, used_ + 1) : used_ + 3);
-        if (cells(rest) <= room) {
-          put(std::exchange(rest, {}), piece.colour);
-        } else if (!first_) {
-          end_line();
-        } else {
-          std::string part = fitted(rest, room);
-          if (const size_t space = part.rfind(' '); rest[part.size()] != ' ' && space != part.npos) part.resize(space);
-          rest.erase(0, std::min(rest.find_first_not_of(' ', part.size()), rest.size()));
-          put(part, piece.colour);
-          end_line();
-        }
-      }
-    }
-    if (used_ > 0) end_line();
-  }
-  std::string text() const { return text_; }
-
- private:
-  static constexpr int kIndent = 9;
-
-  void put(const std::string& words, const char* colour) {
-    const int gap = first_ ? std::max(1, indent_ - used_) : 3;
-    line_ += std::string(size_t(gap), ' ');
-    line_ += style_.colour && *colour ? colour + words + "\x1b[0m" : words;
-    used_ += gap + cells(words), first_ = false;
-  }
-  void end_line() {
-    text_ += line_ + "\n";
-    line_.clear(), used_ = 0, first_ = true;
-    indent_ = kIndent + hanging_;
-  }
-
-  DisplayStyle style_;
-  int columns_, used_ = 0, indent_ = kIndent, hanging_ = 0;
-  bool first_ = true;
-  std::string line_, text_;
-};
 }  // namespace
 
 std::string Forecast::disk_remedy() const {

@@ -14,6 +14,7 @@ void Stream::wait() {}
 
 std::vector<CudaDevice> cuda_devices() { return {}; }
 CudaVersions cuda_versions() { return {}; }
+std::vector<CudaLibrary> cuda_libraries() { return {}; }
 std::string why_no_cuda() { return "this program was built without CUDA"; }
 CudaBudget cuda_memory_budget(const CudaDevice&) { return {}; }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/core/cuda/error.h"
+#include "kernels/core/cuda/matrix_product.h"
 #include "kernels/core/cuda/memory.h"
 #include "kernels/core/stream.h"
 #include "kernels/host/memory.h"
@@ -70,6 +71,12 @@ CudaVersions cuda_versions() {
   if (cudaRuntimeGetVersion(&runtime) != cudaSuccess) runtime = 0;
   (void)cudaGetLastError();
   return {version_text(driver), version_text(runtime)};
+}
+
+std::vector<CudaLibrary> cuda_libraries() {
+  CudaLibrary products{"cuBLASLt", {}, {}};
+  products.version = kernels::cuda::matrix_library(&products.problem);
+  return {products};
 }
 
 CudaBudget cuda_memory_budget(const CudaDevice& device) {

@@ -26,6 +26,11 @@ struct CudaVersions {
   std::string driver, runtime;
 };
 CudaVersions cuda_versions();
+// NVIDIA's libraries that are looked for when the program runs, found or not; none in a build without CUDA.
+struct CudaLibrary {
+  std::string name, version, problem;  // "cuBLASLt", "13.1.0"; where it is not found, what the system said
+};
+std::vector<CudaLibrary> cuda_libraries();
 // Why there are no devices: "this program was built without CUDA", or what the driver said. Empty where there are.
 std::string why_no_cuda();
 

@@ -1,9 +1,9 @@
-#include "kernels/adamw/adamw.h"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "kernels/adamw/adamw.h"
+#include "kernels/adamw/step.h"
 #include "kernels/core/lanes.h"
 
 namespace hone::kernels::cpu {
@@ -28,15 +28,12 @@ void gradient_squares(Stream& stream, Tensor& totals, Tensor& partials, const Te
 
 void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor& steps, Tensor&,
            const Tensor& gradients, const Tensor& totals, const AdamW& options, double rate, int64_t decay_end) {
-  const double* const t = totals.data<double>();
-  if (!(t[kTargets] > 0) || !std::isfinite(t[kLoss]) || !std::isfinite(t[kGradientSquares])) return;
-  const double step = steps.data<double>()[0] += 1, norm = std::sqrt(t[kGradientSquares]) / t[kTargets];
-  const double scale = std::min(1.0, options.max_norm / (norm + 1e-6)) / t[kTargets];
-  const double correct1 = 1 - std::pow(options.beta1, step), correct2 = std::sqrt(1 - std::pow(options.beta2, step));
+  const StepFactors factors = step_factors(*steps.data<double>(), totals.data<double>(), options, rate);
+  if (!factors.taken) return;
   visit_float(values.dtype(), [&]<class T>() {
     const T beta1 = T(options.beta1), beta2 = T(options.beta2), rest1 = T(1 - options.beta1),
             rest2 = T(1 - options.beta2);
-    const T by = T(scale), step_size = T(rate / correct1), root = T(correct2), eps = T(options.eps);
+    const T by = T(factors.scale), step_size = T(factors.step_size), root = T(factors.root), eps = T(options.eps);
     T *const p = values.data<T>(), *const m = first.data<T>(), *const v = second.data<T>();
     const T* const g = gradients.data<T>();
     const auto update = [=](int64_t begin, int64_t end, T keep) {

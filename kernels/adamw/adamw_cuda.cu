@@ -1,41 +1,13 @@
-// The host waits for nothing here: what a step multiplies by is made on the device from the step's totals, by one
-// thread, and read by all.
-#include <cmath>
-
-#include "kernels/adamw/adamw.h"
-#include "kernels/core/cuda/launch.h"
-#include "kernels/core/cuda/primitives.cuh"
+// The host waits for nothing here: what a step multiplies by is made on the device (step.cuh).
+#include "kernels/adamw/step.cuh"
 
 namespace hone::kernels::cuda {
-
-constexpr int kAdamWThreads = 256;
 
 template <class T>
 __global__ void add_to_totals_kernel(double* totals, const T* loss, double targets) {
   if (threadIdx.x > 0) return;
   totals[kLoss] += double(*loss);
   totals[kTargets] += targets;
-}
-
-// `count` elements from p[first] on, those from `end` on as 0.
-template <int count, class T>
-__device__ __forceinline__ Vector<T, count> load_within(const T* p, int64_t first, int64_t end) {
-  if (first + count <= end) return load_vector<count>(p + first);
-  Vector<T, count> v{};
-#pragma unroll
-  for (int j = 0; j < count; ++j)
-    if (first + j < end) v.value[j] = p[first + j];
-  return v;
-}
-template <int count, class T>
-__device__ __forceinline__ void store_within(T* p, int64_t first, int64_t end, const Vector<T, count>& v) {
-#ifdef MUTANT_ADAMW_WRITES_PAST_THE_END
-  return store_vector(p + first, v);
-#endif
-  if (first + count <= end) return store_vector(p + first, v);
-#pragma unroll
-  for (int j = 0; j < count; ++j)
-    if (first + j < end) p[first + j] = v.value[j];
 }
 
 // A block adds up kSquaresPerSum gradients. In double from the first square on: the squares of a float32 may be no
@@ -66,25 +38,6 @@ __global__ void __launch_bounds__(kAdamWThreads)
   for (int64_t i = threadIdx.x; i < count; i += kAdamWThreads) sum += partials[i];
   sum = block_sum<kAdamWThreads>(sum, warps);
   if (threadIdx.x == 0) totals[kGradientSquares] = sum;
-}
-
-// What a step multiplies by, in the type of the values.
-enum Factor { kTaken, kScale, kStepSize, kRoot };
-
-template <class T>
-__global__ void adamw_factors_kernel(T* factors, double* steps, const double* totals, const AdamW options,
-                                     double rate) {
-#ifndef MUTANT_ADAMW_ALL_THREADS_COUNT
-  if (threadIdx.x > 0) return;
-#endif
-  const double targets = totals[kTargets], squares = totals[kGradientSquares];
-  const bool taken = targets > 0 && std::isfinite(totals[kLoss]) && std::isfinite(squares);
-  factors[kTaken] = taken;
-  if (!taken) return;
-  const double step = *steps += 1, norm = std::sqrt(squares) / targets;
-  factors[kScale] = T(fmin(1.0, options.max_norm / (norm + 1e-6)) / targets);
-  factors[kStepSize] = T(rate / (1 - pow(options.beta1, step)));
-  factors[kRoot] = T(std::sqrt(1 - pow(options.beta2, step)));
 }
 
 template <class T>
@@ -137,8 +90,7 @@ void gradient_squares(Stream& stream, Tensor& totals, Tensor& partials, const Te
 void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor& steps, Tensor& factors,
            const Tensor& gradients, const Tensor& totals, const AdamW& options, double rate, int64_t decay_end) {
   visit_float(values.dtype(), [&]<class T>() {
-    launch(stream, adamw_factors_kernel<T>, {1}, {32}, 0, factors.data<T>(), steps.data<double>(),
-           totals.data<double>(), options, rate);
+    start_factors<T>(stream, factors, steps, totals, options, rate);
     const AdamWStep<T> p{.values = values.data<T>(),
                          .first = first.data<T>(),
                          .second = second.data<T>(),

@@ -114,12 +114,23 @@ Tensor Tensor::zeros_like(Stream& stream) const {
   const size_t bytes = size_t(rows() * stride) * size_of(dtype_);
   Tensor result = form();
   result.storage_ = std::make_shared<Storage>(stream, bytes);
-  if (stream.device().type == DeviceType::meta) return result;
+  result.clear_memory();
+  return result;
+}
+
+Tensor Tensor::zeros(Stream& stream, Shape shape, DType dtype) {
+  Tensor result(stream, shape, dtype);
+  result.clear_memory();
+  return result;
+}
+
+void Tensor::clear_memory() {
+  if (device().type == DeviceType::meta) return;
+  const size_t bytes = storage_->bytes;
   const std::vector<std::byte> zeros(std::min(bytes, size_t(1) << 20));
   for (size_t at = 0; at < bytes; at += zeros.size())
-    result.storage_->allocator->to_device(static_cast<char*>(result.storage_->memory) + at, zeros.data(),
-                                          std::min(zeros.size(), bytes - at));
-  return result;
+    storage_->allocator->to_device(static_cast<char*>(storage_->memory) + at, zeros.data(),
+                                   std::min(zeros.size(), bytes - at));
 }
 
 }  // namespace hone

@@ -50,6 +50,7 @@ class Tensor {
   static Tensor borrowed(Stream& stream, std::span<const T> values) {
     return borrowed(stream, values.data(), int64_t(values.size()), dtype_of<T>);
   }
+  static Tensor zeros(Stream&, Shape, DType);  // of any type: all bytes 0
   // Copies from the host; contiguous, all elements. On meta nothing happens.
   template <class T>
   void write(std::span<const T> values) {
@@ -112,6 +113,7 @@ class Tensor {
   };
   static Tensor borrowed(Stream&, const void* values, int64_t count, DType);
   void* address(DType as) const;
+  void clear_memory();  // all of the storage
   void write_bytes(const void* bytes, size_t count, DType as);
   void read(int64_t first, int64_t count, void* into) const;  // elements of the storage, from offset_ + first on
 

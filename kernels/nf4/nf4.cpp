@@ -2,6 +2,7 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/dispatch.h"
+#include "kernels/core/dynamic_map.h"
 
 namespace hone::kernels {
 

@@ -13,15 +13,14 @@ QuantizedTensor nf4_empty(Stream&, const Shape& shape);
 // first_element is a multiple of 64; n too, unless the piece ends the weight. Overwrites codes and scales of that piece. An all-zero block
 // gets code 0.
 void nf4_quantize(Stream&, QuantizedTensor& weight, int64_t first_element, const Tensor& values);
-// The same weight with its scales in 8 bits (double quantisation): offset is their mean, blocks of 256. Waits for the
-// device.
+// The same weight with its scales in 8 bits (double quantisation): offset is their mean, blocks of 256, the map is
+// dynamic_map(). Waits for the device.
 QuantizedTensor nf4_nest_scales(Stream&, const QuantizedTensor& weight);
 // rows (n, m) float32, float64 or bfloat16: rows first_row … first_row + n - 1 of the weight, columns first_column …
 // first_column + m - 1, level * absmax in float32.
 void nf4_dequantize(Stream&, Tensor& rows, const QuantizedTensor& weight, int64_t first_row, int64_t first_column = 0);
 
-// The 16 levels, ascending; and the 256 values of the signed 8-bit "dynamic" map that nested scales are written with.
+// The 16 levels, ascending.
 std::span<const float, 16> nf4_levels();
-std::span<const float, 256> dynamic_map();
 
 }  // namespace hone::kernels

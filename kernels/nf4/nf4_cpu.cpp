@@ -8,6 +8,7 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/core/dynamic_map.h"
 #include "kernels/core/lanes.h"
 #include "kernels/nf4/nf4.h"
 #include "kernels/nf4/rule.h"
@@ -202,7 +203,7 @@ void nf4_nest_scales(Stream& stream, NestedScales& scales, Tensor& sums, const T
     }
   });
   const float offset = scales.offset = nested_offset({sum, size_t(sums.elements())}, count);
-  const auto bounds = dynamic_bounds();
+  const DynamicTree tree = dynamic_tree(dynamic_bounds(dynamic_map()));
   float* const nested = scales.nested.data<float>();
   uint8_t* const codes = scales.codes.data<uint8_t>();
   stream.parallel(count, 64 * kNestedBlock, [&](int64_t first, int64_t last) {
@@ -214,9 +215,7 @@ void nf4_nest_scales(Stream& stream, NestedScales& scales, Tensor& sums, const T
       nested[begin / kNestedBlock] = largest;
       for (int64_t i = 0; i < n; ++i) {
         const float x = (block[i] - offset) * inverse;  // NaN where all are equal: code 0
-        size_t code = 0;  // the last bound that x reaches, by halves, without a branch to guess
-        for (size_t step = 128; step > 0; step /= 2) code += step * size_t(x >= bounds[code + step]);
-        codes[begin + i] = uint8_t(code);
+        codes[begin + i] = dynamic_code(tree.data(), x);
       }
     }
   });

@@ -2,6 +2,7 @@
 // threads have neighbouring pieces, so that a warp's loads and stores are whole lines both of values and of codes.
 #include <algorithm>
 
+#include "kernels/core/cuda/dynamic_map.cuh"
 #include "kernels/core/cuda/launch.h"
 #include "kernels/core/cuda/primitives.cuh"
 #include "kernels/nf4/nf4.h"
@@ -10,18 +11,6 @@
 namespace hone::kernels::cuda {
 
 constexpr int kNf4Threads = 256;
-
-// A table by value: tables come with the launch and are copied to shared memory where their index differs by thread.
-template <int n>
-struct Nf4Table {
-  float value[n];
-};
-template <size_t n>
-Nf4Table<int(n)> table_of(std::span<const float, n> values) {
-  Nf4Table<int(n)> table;
-  std::copy(values.begin(), values.end(), table.value);
-  return table;
-}
 
 // The codes of a piece as they lie in memory, and where in them element j is: even ones in the high half of a byte.
 template <int count>
@@ -35,7 +24,7 @@ struct Nf4Piece {
   const T* values;
   int64_t count;
   bool aligned;
-  Nf4Table<15> thresholds;
+  Table<15> thresholds;
 };
 
 // 64 / (16 / sizeof(T)) neighbouring lanes have a block of 64. What a last block lacks is 0, as on the CPU.
@@ -101,11 +90,11 @@ __global__ void __launch_bounds__(kNf4Threads) nf4_scale_sums_kernel(double* sum
 // A block of threads a block of scales, a thread a scale.
 __global__ void __launch_bounds__(kNestedBlock)
     nf4_nest_scales_kernel(uint8_t* codes, float* nested, const float* absmax, int64_t count, float offset,
-                           const __grid_constant__ Nf4Table<256> bounds) {
+                           const __grid_constant__ Table<256> bounds) {
   SharedMemory shared;
-  float *const bound = shared.array<float>(256), *const partial = shared.array<float>(kNestedBlock / 32);
+  float *const tree = shared.array<float>(256), *const partial = shared.array<float>(kNestedBlock / 32);
   const int64_t i = int64_t(blockIdx.x) * kNestedBlock + threadIdx.x;
-  bound[threadIdx.x] = bounds.value[threadIdx.x];
+  tree[threadIdx.x] = bounds.value[threadIdx.x];
   const float centred = i < count ? absmax[i] - offset : 0.0f;
   float largest = warp_max(fabsf(centred));
   if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = largest;
@@ -115,11 +104,7 @@ __global__ void __launch_bounds__(kNestedBlock)
   if (i >= count) return;
   if (threadIdx.x == 0) nested[blockIdx.x] = largest;
   const float x = centred * (1.0f / largest);  // NaN where all are equal: code 0
-  int code = 0;                                // the last bound that x reaches, by halves
-#pragma unroll
-  for (int step = 128; step > 0; step /= 2)
-    if (x >= bound[code + step]) code += step;
-  codes[i] = uint8_t(code);
+  codes[i] = dynamic_code_of(tree, x);
 }
 
 struct Nf4Scales {
@@ -148,7 +133,7 @@ struct Nf4Window {
   int64_t first, width;         // the window's first element in the weight, elements from one of its rows to the next
   int64_t stride;               // the same in `to`
   uint32_t pieces, row_pieces;  // of the window, of one of its rows
-  Nf4Table<16> levels;
+  Table<16> levels;
 };
 
 // A thread has kNf4Pieces pieces, kNf4Threads apart, and loads the codes and scales of all before it uses any. A lookup
@@ -203,7 +188,7 @@ void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element
           .values = native(values.data<T>()),
           .count = values.elements(),
           .aligned = is_aligned(values.data<T>(), 16) && is_aligned(weight.codes.data<uint8_t>(), sizeof(uint32_t)),
-          .thresholds = table_of(nf4_thresholds())};
+          .thresholds = table_of<15>(nf4_thresholds())};
       // Whole blocks: the lanes of the last one are all there.
       const int64_t blocks = (p.count + kQuantizedBlock - 1) / kQuantizedBlock;
       launch(stream, nf4_quantize_kernel<Native<T>>, {blocks_for(blocks * kQuantizedBlock * int64_t(sizeof(T)) / 16)},
@@ -219,7 +204,8 @@ void nf4_nest_scales(Stream& stream, NestedScales& scales, Tensor& sums, const T
   scales.offset = nested_offset(sums.to_host<double>(), count);
   launch(stream, nf4_nest_scales_kernel, {blocks}, {int(kNestedBlock)},
          shared_bytes<float>(256) + shared_bytes<float>(kNestedBlock / 32), scales.codes.data<uint8_t>(),
-         scales.nested.data<float>(), absmax.data<float>(), count, scales.offset, table_of(dynamic_bounds()));
+         scales.nested.data<float>(), absmax.data<float>(), count, scales.offset,
+         table_of<256>(dynamic_tree(dynamic_bounds(dynamic_map()))));
 }
 
 void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight, int64_t first_row,
@@ -235,7 +221,7 @@ void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight,
                            .stride = to.stride,
                            .pieces = 0,
                            .row_pieces = 0,
-                           .levels = table_of(nf4_levels())};
+                           .levels = table_of<16>(nf4_levels())};
     const bool vectors = rows_are_aligned(to.width, to.stride, to.data) && p.first % kCount == 0 &&
                          p.width % kCount == 0 && is_aligned(p.codes, sizeof(Nf4Codes<kCount>));
     p.row_pieces = uint32_t(to.width / (vectors ? kCount : 1));

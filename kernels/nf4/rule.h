@@ -9,11 +9,6 @@ namespace hone::kernels {
 // a midpoint goes down, and what is not a number gets code 0.
 std::span<const float, 15> nf4_thresholds();
 
-// dynamic_bounds()[c]: from where on a value has at least code c of the dynamic map. The rule of bitsandbytes' CUDA
-// library: the nearer of the two neighbours in the sorted map, and of two equally near ones the even code, where its
-// search ends.
-std::span<const float, 256> dynamic_bounds();
-
 // The mean of `count` scales as float32, from their sums in blocks of kNestedBlock, each made by sum_of<double>: all
 // nested codes depend on it, so it is added up in one order.
 float nested_offset(std::span<const double> sums, int64_t count);

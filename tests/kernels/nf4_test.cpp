@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "checkpoints/formats/safetensors.h"
+#include "kernels/core/dynamic_map.h"
 #include "tests/support/devices.h"
 #include "tests/support/environment.h"
 #include "tests/support/framed.h"

@@ -7,13 +7,13 @@
 namespace hone::autograd {
 
 ParameterSet::ParameterSet(Stream& stream, const std::vector<ParameterPtr>& parameters, MemoryKind values,
-                           MemoryKind gradients) {
+                           MemoryKind gradients, int64_t padding) {
   for (const bool decayed : {true, false})
     for (const ParameterPtr& p : parameters)
       if (p->trainable && p->decay == decayed && std::ranges::find(trainable_, p) == trainable_.end())
         trainable_.push_back(p);
   require(!trainable_.empty(), "[parameters] nothing is trainable");
-  const auto padded = [](const ParameterPtr& p) { return (p->value.elements() + kPadding - 1) / kPadding * kPadding; };
+  const auto padded = [&](const ParameterPtr& p) { return (p->value.elements() + padding - 1) / padding * padding; };
   int64_t total = 0;
   for (const ParameterPtr& p : trainable_) {
     total += padded(p);

@@ -19,12 +19,13 @@ using ParameterPtr = std::shared_ptr<Parameter>;  // a tied head and embedding a
 using Weight = std::variant<ParameterPtr, QuantizedTensor>;
 
 // The trainable parameters, each once: values, gradients (and the optimiser's moments) each in one flat buffer, decayed
-// ones first, every piece padded to kPadding elements. Frozen parameters stay where they are.
+// ones first, every piece padded to whole `padding` elements. Frozen parameters stay where they are.
 class ParameterSet {
  public:
   static constexpr int64_t kPadding = 16;
   // The kinds are what the allocator counts values and gradients under.
-  ParameterSet(Stream&, const std::vector<ParameterPtr>& parameters, MemoryKind values = 0, MemoryKind gradients = 0);
+  ParameterSet(Stream&, const std::vector<ParameterPtr>& parameters, MemoryKind values = 0, MemoryKind gradients = 0,
+               int64_t padding = kPadding);
   Tensor& values() { return values_; }
   Tensor& gradients() { return gradients_; }
   int64_t decay_end() const { return decay_end_; }

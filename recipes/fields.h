@@ -135,6 +135,9 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("warmup_steps", s.warmup_steps,
         About{.meaning = "The same as a number of steps; one of the two.", .least = 0, .most = kMany});
   visit("seed", s.seed, About{.meaning = "Start of everything random: order, dropout, new weights.", .least = 0});
+  visit("optimizer", s.optimizer,
+        About{"adamw: its two moments in float32, 8 bytes a trained parameter. adamw_8bit: in 8 bits, 2 bytes; of use "
+              "where every parameter is trained."});
   visit("adam_beta1", s.adam_beta1, About{.meaning = "AdamW: memory of the gradient's mean.", .least = 0, .below = 1});
   visit("adam_beta2", s.adam_beta2,
         About{.meaning = "AdamW: memory of the gradient's square.", .least = 0, .below = 1});
@@ -197,6 +200,8 @@ template <>
 inline constexpr std::array kWords<BadRows>{"stop", "skip"};
 template <>
 inline constexpr std::array kWords<Scheduler>{"cosine", "linear", "constant"};
+template <>
+inline constexpr std::array kWords<OptimizerChoice>{"adamw", "adamw_8bit"};
 template <>
 inline constexpr std::array kWords<RecomputeChoice>{"auto", "none", "selective", "full"};
 

@@ -28,6 +28,7 @@ enum class TrainOn { answers, all, last };
 enum class ChatLayout { chatml, llama3, plain };
 enum class BadRows { stop, skip };
 enum class Scheduler { cosine, linear, constant };
+enum class OptimizerChoice { adamw, adamw_8bit };
 enum class RecomputeChoice { automatic, none, selective, full };
 
 // Steps where `steps` is positive, time else. In YAML an integer is steps; "30min", "2h", "45s" is time.
@@ -96,6 +97,7 @@ struct TrainingSection {
   double warmup_ratio = 0;
   int64_t warmup_steps = 0;
   int64_t seed = 17;
+  OptimizerChoice optimizer = OptimizerChoice::adamw;
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.999;
   double adam_epsilon = 1e-8;

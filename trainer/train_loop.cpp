@@ -14,8 +14,9 @@ TrainLoop::TrainLoop(Stream& stream, Decoder& model, StepBatches batches, TrainO
       options_(std::move(options)),
       plan_(std::move(plan)),
       ranks_(std::move(ranks)),
-      parameters_(stream, model.parameters(), MemoryKind(Memory::trained), MemoryKind(Memory::optimizer)),
-      optimizer_(stream, parameters_, options_.adamw),
+      parameters_(stream, model.parameters(), MemoryKind(Memory::trained), MemoryKind(Memory::optimizer),
+                  Optimizer::padding(options_.optimizer)),
+      optimizer_(stream, parameters_, options_.adamw, options_.optimizer),
       totals_(stream),
       objective_{plan_.loss_chunk},
       one_(stream, {1}, wide_of(model.dtype)) {

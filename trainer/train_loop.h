@@ -16,6 +16,7 @@ namespace hone::trainer {
 struct TrainOptions {
   uint64_t seed = 17;
   kernels::AdamW adamw = {};
+  OptimizerKind optimizer = OptimizerKind::adamw;
   std::function<double(int64_t step)> rate;  // learning rate of a step, counted from 0
 };
 

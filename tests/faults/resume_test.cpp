@@ -49,6 +49,25 @@ TEST_P(Resume, KilledAnywhereEndsInTheSameBytes) {
 }
 INSTANTIATE_TEST_SUITE_P(Threads, Resume, testing::Values(1, 2));
 
+// Moments in 8 bits are kept as they are.
+TEST(Resume, MomentsIn8BitsEndInTheSameBytes) {
+  const TinyRun tiny;
+  tiny.recipe({{"training.optimizer", "adamw_8bit"}});
+  ASSERT_EQ(run_hone(tiny.train("whole")).exit_code, 0);
+  const Outcome killed =
+      run_hone_and_kill(tiny.train("killed"), {.signal = SIGKILL, .file = tiny / "killed/checkpoints/step-000006"});
+  ASSERT_TRUE(killed.exit_code == 128 + SIGKILL || killed.exit_code == 0) << killed.err;
+  const Outcome resumed = run_hone(tiny.train("killed", {"--resume"}));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(contents(tiny / "killed" / kAdapter), contents(tiny / "whole" / kAdapter));
+  EXPECT_EQ(curve(tiny / "killed"), curve(tiny / "whole"));
+  // Another optimiser's state is not taken.
+  const Outcome other = run_hone(tiny.train("killed", {"--resume", "--set", "training.optimizer=adamw"}));
+  EXPECT_EQ(other.exit_code, 2) << other.out;
+  EXPECT_NE(other.err.find("training.optimizer was \"adamw_8bit\" and is now \"adamw\""), std::string::npos)
+      << other.err;
+}
+
 TEST(Resume, ThreadsDoNotChangeTheBytes) {
   const TinyRun tiny;
   ASSERT_EQ(run_hone(tiny.train("one", {"--set", "model.threads=1"})).exit_code, 0);

@@ -50,6 +50,7 @@ struct Case {
   Recompute policy;
   int64_t evaluation_tokens = 0, sample_tokens = 0;
   DType compute = DType::float32;
+  OptimizerKind optimizer = OptimizerKind::adamw;
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
@@ -65,7 +66,7 @@ Usage measured(const RunShape& run, const Weights& weights, const Plan& plan) {
       [&](int64_t) {
         return std::vector{run.batch, run.batch};
       },
-      {.rate = [](int64_t) { return 1e-3; }}, plan);
+      {.optimizer = run.optimizer, .rate = [](int64_t) { return 1e-3; }}, plan);
   loop.step();
   if (const auto tokens = size_t(run.evaluation_tokens); tokens > 0)
     evaluate(stream, model, {{.tokens = std::vector<int32_t>(tokens, 1), .labels = std::vector<int32_t>(tokens, 2)}});
@@ -85,7 +86,8 @@ TEST_P(PlannedMemory, IsWhatARunTakes) {
                      .lora = c.lora,
                      .batch = blank_batch(c.tokens, c.documents),
                      .evaluation_tokens = c.evaluation_tokens,
-                     .sample_tokens = c.sample_tokens};
+                     .sample_tokens = c.sample_tokens,
+                     .optimizer = c.optimizer};
   const Plan plan = uniform_plan(run.config, c.policy);
   const Usage planned = predict(run, weights, plan), real = measured(run, weights, plan);
   EXPECT_NEAR(double(planned.peak), double(real.peak), 0.02 * double(real.peak));
@@ -113,9 +115,23 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"computed_in_bfloat16", 256, 2, kDropout, true, true, Recompute::none, 0, 0, DType::bfloat16},
                     Case{"computed_in_bfloat16_full", 300, 1, kRank4, false, true, Recompute::full, 0, 0,
                          DType::bfloat16},
+                    Case{"moments_in_8_bits", 256, 1, std::nullopt, false, false, Recompute::none, 0, 0, DType::float32,
+                         OptimizerKind::adamw_8bit},
                     Case{"evaluated", 16, 1, kRank4, true, false, Recompute::full, 2048, 0},
                     Case{"answering", 16, 1, kRank4, true, false, Recompute::full, 0, 1500}),
     [](const auto& info) { return std::string(info.param.name); });
+
+// Gradients of 4 bytes a parameter and two moments of a byte; a scale in 256, and each piece padded to 256.
+TEST(Plan, MomentsIn8BitsTakeAQuarter) {
+  RunShape run{.config = small_config(), .load = {.trainable = true}, .lora = {}, .batch = blank_batch(64)};
+  const RandomWeights weights(run.config, 1, 0.02);
+  const auto bytes = [&](Memory kind) {
+    return double(predict(run, weights, uniform_plan(run.config, Recompute::none)).peak_of[size_t(kind)]);
+  };
+  EXPECT_NEAR(bytes(Memory::optimizer), 3 * bytes(Memory::trained), 64);
+  run.optimizer = OptimizerKind::adamw_8bit;
+  EXPECT_NEAR(bytes(Memory::optimizer), (1.5 + 2. / 256) * bytes(Memory::trained), 64);
+}
 
 TEST(Plan, RecomputesAsLittleAsFits) {
   const RunShape run{

@@ -29,7 +29,8 @@ Config config() {
 
 // Documents of 37, 1 and 26 tokens in one row; of the second nothing is learned.
 data::Batch batch(uint64_t seed) {
-  data::Batch made{.tokens = {}, .positions = {}, .labels = {}, .starts = {0}, .rows = {}, .documents = 3, .targets = 0};
+  data::Batch made{
+      .tokens = {}, .positions = {}, .labels = {}, .starts = {0}, .rows = {}, .documents = 3, .targets = 0};
   const Values drawn = random_values(64, seed, 0, 96);
   for (const int32_t length : {37, 1, 26}) {
     for (int32_t t = 0; t < length; ++t) {
@@ -64,8 +65,11 @@ Course run(Stream& stream, const RunShape& shape, Recompute policy = Recompute::
   Decoder model = load_decoder(stream, shape.config, weights, shape.load);
   add_lora(stream, model, *shape.lora);
   TrainLoop loop(
-      stream, model, [](int64_t step) { return std::vector{batch(1), batch(uint64_t(step + 2))}; },
-      {.seed = 5, .adamw = {.max_norm = 1}, .rate = [](int64_t) { return 1e-2; }},
+      stream, model,
+      [](int64_t step) {
+        return std::vector{batch(1), batch(uint64_t(step + 2))};
+      },
+      {.seed = 5, .adamw = {.max_norm = 1}, .optimizer = shape.optimizer, .rate = [](int64_t) { return 1e-2; }},
       uniform_plan(shape.config, policy));
   Course course;
   for (int i = 0; i < kSteps; ++i) {
@@ -88,6 +92,18 @@ TEST_P(TrainingStep, GoesTheWayOfTheCpu) {
     EXPECT_LT(relative_error(course.norms, expected.norms), kBfloat16Model);
     EXPECT_LT(course.losses.back(), course.losses.front()) << "nothing was learned";
   }
+}
+
+TEST_P(TrainingStep, LearnsWithMomentsIn8Bits) {
+  Stream cpu = Stream::cpu(2);
+  RunShape shape = shape_of(true, stream().target());
+  const Course wide = run(stream(), shape);
+  shape.optimizer = OptimizerKind::adamw_8bit;
+  const Course course = run(stream(), shape), expected = run(cpu, shape);
+  EXPECT_LT(relative_error(course.losses, expected.losses), kBfloat16);
+  EXPECT_LT(relative_error(course.losses, wide.losses), kBfloat16Model);
+  EXPECT_NE(course.adapters, wide.adapters);
+  EXPECT_LT(course.usage.peak_of[size_t(Memory::optimizer)], wide.usage.peak_of[size_t(Memory::optimizer)]);
 }
 
 TEST_P(TrainingStep, SameBitsAgainAndUnderEveryPolicy) {

@@ -73,6 +73,12 @@ class WaysOut {
                  micro * recipe_.training.gradient_accumulation_steps),
           "", everything, wanted_);
     }
+    if (run_.optimizer == OptimizerKind::adamw) {
+      everything.optimizer = OptimizerKind::adamw_8bit;
+      RunShape changed = run_;
+      changed.optimizer = everything.optimizer;
+      add("moments in 8 bits", "training.optimizer=adamw_8bit", "", changed, wanted_);
+    }
     if (run_.lora && !run_.load.quantize) {
       everything.load.quantize = true;
       RunShape changed = run_;
@@ -225,7 +231,7 @@ Forecast forecast(const recipes::Recipe& recipe, const RunShape& run, const Weig
   plan.disk = disk_of(storage, plan.result,
                       {.base = plan.bytes(Memory::base),
                        .result = plan.result_bytes,
-                       .checkpoint = 3 * plan.result_bytes,  // and the two moments
+                       .checkpoint = plan.bytes(Memory::optimizer),  // moments, and values in the place of gradients
                        .most_checkpoints = most_checkpoints(recipe.output, plan)});
   if (plan.step_seconds > 0) plan.disk.read_needed = storage.shard_token_bytes * load.step_tokens / plan.step_seconds;
   if (!plan.fits()) plan.ways = WaysOut(recipe, run, weights, plan).all();

@@ -25,7 +25,7 @@ class MetaRun {
     }
     loop_.emplace(
         stream_, model_, [batches = std::move(micro_batches)](int64_t) { return batches; },
-        TrainOptions{.rate = [](int64_t) { return 0.0; }}, plan);
+        TrainOptions{.optimizer = run.optimizer, .rate = [](int64_t) { return 0.0; }}, plan);
   }
   Stream& stream() { return stream_; }
   Decoder& model() { return model_; }

@@ -7,6 +7,7 @@
 #include "data/batches/batches.h"
 #include "trainer/model/load.h"
 #include "trainer/model/lora.h"
+#include "trainer/optim/optimizer.h"
 #include "trainer/plan/plan.h"
 
 namespace hone::trainer {
@@ -20,6 +21,7 @@ struct RunShape {
   int64_t evaluation_tokens = 0;  // most that evaluation reads at a time; 0: nothing is evaluated
   int64_t sample_tokens = 0;      // longest prompt that is answered; 0: none is
   DeviceType device = DeviceType::cpu;
+  OptimizerKind optimizer = OptimizerKind::adamw;
 };
 
 // Live and peak bytes of a training step under `plan`, and of evaluating and answering between two steps; by

@@ -159,7 +159,8 @@ RunShape run_shape(const recipes::Recipe& recipe, const Config& config, const Wo
                .batch = blank_batch(load.largest_tokens, load.micro_batch_size),
                .evaluation_tokens = load.evaluation_tokens,
                .sample_tokens = load.sample_tokens,
-               .device = device_type(recipe.model)};
+               .device = device_type(recipe.model),
+               .optimizer = optimizer_of(recipe.training)};
   if (!all && !recipe.adapter.path.empty()) run.adapter = checkpoints::read_adapter(recipe.adapter.path);
   if (!all)
     run.lora = run.adapter ? options_of(*run.adapter) : lora_options(recipe.adapter, uint64_t(recipe.training.seed));

@@ -47,6 +47,10 @@ LoadOptions load_options(const recipes::Recipe& recipe, bool trainable) {
           .trainable = trainable};
 }
 
+OptimizerKind optimizer_of(const recipes::TrainingSection& training) {
+  return training.optimizer == recipes::OptimizerChoice::adamw_8bit ? OptimizerKind::adamw_8bit : OptimizerKind::adamw;
+}
+
 LoraOptions lora_options(const recipes::AdapterSection& adapter, uint64_t seed) {
   LoraOptions options{.rank = adapter.r,
                       .alpha = adapter.lora_alpha,

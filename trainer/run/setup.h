@@ -9,6 +9,7 @@
 #include "trainer/generation/generate.h"
 #include "trainer/model/load.h"
 #include "trainer/model/lora.h"
+#include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
 
 namespace hone::trainer {
@@ -39,6 +40,7 @@ Stream make_stream(const recipes::ModelSection&);
 std::unique_ptr<Weights> weights_of(const recipes::Recipe&, const Base&);
 LoadOptions load_options(const recipes::Recipe&, bool trainable);
 LoraOptions lora_options(const recipes::AdapterSection&, uint64_t seed);
+OptimizerKind optimizer_of(const recipes::TrainingSection&);
 
 // The base of a recipe, frozen, with the adapter of `adapter` where it is given.
 Decoder load_for_use(Stream&, const recipes::Recipe&, const Base&, const std::optional<fs::path>& adapter);

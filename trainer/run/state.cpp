@@ -21,41 +21,43 @@ void write_bytes(Tensor& tensor, const std::vector<std::byte>& bytes) {
   tensor.write<T>(values);
 }
 
-struct Named {
-  std::string name;
-  Tensor tensor;
-};
-std::vector<Named> arrays_of(TrainLoop& loop) {
-  return {{"parameters", loop.parameters().values()},
-          {"first_moments", loop.optimizer().first()},
-          {"second_moments", loop.optimizer().second()},
-          {"optimizer_steps", loop.optimizer().steps()}};
+// Calls body<T>(how a file names T) for what a state's arrays are made of.
+template <class Body>
+void visit_kept(DType dtype, Body&& body) {
+  if (dtype == DType::uint8) return body.template operator()<uint8_t>(checkpoints::FileDType::U8);
+  visit_float(dtype, [&]<class T>() {
+    body.template operator()<T>(sizeof(T) == 8 ? checkpoints::FileDType::F64 : checkpoints::FileDType::F32);
+  });
+}
+
+std::vector<Optimizer::Array> arrays_of(TrainLoop& loop) {
+  std::vector<Optimizer::Array> arrays = loop.optimizer().state();
+  arrays.insert(arrays.begin(), {"parameters", loop.parameters().values()});
+  return arrays;
 }
 }  // namespace
 
 checkpoints::TrainingState state_of(TrainLoop& loop, Json facts) {
   checkpoints::TrainingState state{.step = loop.steps_done(), .facts = std::move(facts), .arrays = {}};
-  for (const Named& array : arrays_of(loop)) {
-    const bool wide = array.tensor.dtype() == DType::float64;
-    state.arrays.push_back({.name = array.name,
-                            .dtype = wide ? checkpoints::FileDType::F64 : checkpoints::FileDType::F32,
-                            .shape = {array.tensor.elements()},
-                            .bytes = wide ? bytes_of<double>(array.tensor) : bytes_of<float>(array.tensor)});
-  }
+  for (const Optimizer::Array& array : arrays_of(loop))
+    visit_kept(array.tensor.dtype(), [&]<class T>(checkpoints::FileDType dtype) {
+      state.arrays.push_back(
+          {.name = array.name, .dtype = dtype, .shape = {array.tensor.elements()}, .bytes = bytes_of<T>(array.tensor)});
+    });
   return state;
 }
 
 void restore(TrainLoop& loop, const checkpoints::TrainingState& state) {
-  for (Named& array : arrays_of(loop)) {
-    const bool wide = array.tensor.dtype() == DType::float64;
+  for (Optimizer::Array& array : arrays_of(loop)) {
     const auto found = std::ranges::find(state.arrays, array.name, &checkpoints::StateArray::name);
     require(found != state.arrays.end(), ExitCode::input, "checkpoint: array ", array.name, " is missing");
-    require(found->dtype == (wide ? checkpoints::FileDType::F64 : checkpoints::FileDType::F32) &&
-                found->bytes.size() == size_t(array.tensor.elements()) * size_of(array.tensor.dtype()),
-            ExitCode::input, "checkpoint: array ", array.name, ": expected ", array.tensor.elements(), " values of ",
-            array.tensor.dtype(), ", got ", found->bytes.size(),
-            " bytes; was it written by a run with another adapter?");
-    wide ? write_bytes<double>(array.tensor, found->bytes) : write_bytes<float>(array.tensor, found->bytes);
+    visit_kept(array.tensor.dtype(), [&]<class T>(checkpoints::FileDType dtype) {
+      require(found->dtype == dtype && found->bytes.size() == size_t(array.tensor.elements()) * sizeof(T),
+              ExitCode::input, "checkpoint: array ", array.name, ": expected ", array.tensor.elements(), " values of ",
+              array.tensor.dtype(), ", got ", found->bytes.size(),
+              " bytes; was it written by a run with another adapter?");
+      write_bytes<T>(array.tensor, found->bytes);
+    });
   }
   loop.continue_from(state.step);
 }

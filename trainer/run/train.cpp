@@ -157,8 +157,10 @@ class Run {
                                .max_norm = t.max_grad_norm > 0 ? t.max_grad_norm : INFINITY};
     loop_.emplace(
         stream_, *model_, [this](int64_t step) { return ahead_->step(step); },
-        TrainOptions{
-            .seed = uint64_t(t.seed), .adamw = adamw, .rate = [rate](int64_t step) { return rate_at(rate, step); }},
+        TrainOptions{.seed = uint64_t(t.seed),
+                     .adamw = adamw,
+                     .optimizer = optimizer_of(t),
+                     .rate = [rate](int64_t step) { return rate_at(rate, step); }},
         plan_);
     store_.emplace(folder_.checkpoints(), recipe_.output.keep, command_.version);
   }

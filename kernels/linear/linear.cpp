@@ -58,6 +58,9 @@ void linear(Stream& stream, Tensor& y, const Tensor& x, const LinearWeight& weig
   check("y", y, {x.rows(), linear_outputs(weight)}, y.dtype());
   if (linear_stored_as(weight, x.dtype()))
     return gemm(stream, y, x, Transpose::no, std::get<Tensor>(weight), Transpose::yes, alpha, beta);
+  if (const auto* quantized = std::get_if<QuantizedTensor>(&weight);
+      quantized && stream.target() == DeviceType::cuda && nf4_linear_takes(x, *quantized))
+    return nf4_linear(stream, y, x, *quantized, beta, alpha);
   const int64_t out = linear_outputs(weight), in = linear_inputs(weight), tile = tile_of(stream, out, in);
   Tensor scratch(stream, {tile, in}, x.dtype());
   for (int64_t begin = 0; begin < out; begin += tile) {

@@ -1,7 +1,7 @@
 // y = x weightᵀ and its gradients.  x (T, in), weight (out, in), y (T, out); x and y in one type (float32, float64 or
 // bfloat16), or y in float32 where x is bfloat16. The weight is a tensor of x's type, one of another (bfloat16 in a
 // float32 model, a float32 adapter in a bfloat16 model), or quantised: what is not of x's type is converted a tile at a
-// time, so a whole weight never exists twice.
+// time, so a whole weight never exists twice; on CUDA few rows of x meet a quantised weight as it is (nf4_linear).
 #pragma once
 #include <variant>
 

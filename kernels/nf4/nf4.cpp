@@ -10,11 +10,13 @@ namespace cpu {
 void nf4_quantize(Stream&, QuantizedTensor&, int64_t, const Tensor&);
 void nf4_nest_scales(Stream&, NestedScales&, Tensor& sums, const Tensor& absmax);
 void nf4_dequantize(Stream&, Tensor&, const QuantizedTensor&, int64_t, int64_t);
+void nf4_linear(Stream&, Tensor&, const Tensor&, const QuantizedTensor&, double, double);
 }  // namespace cpu
 namespace cuda {
 decltype(cpu::nf4_quantize) nf4_quantize;
 decltype(cpu::nf4_nest_scales) nf4_nest_scales;
 decltype(cpu::nf4_dequantize) nf4_dequantize;
+decltype(cpu::nf4_linear) nf4_linear;
 }  // namespace cuda
 
 namespace {
@@ -75,6 +77,21 @@ void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight,
   const double share = double(rows.elements()) / double(weight.shape.elements());
   count_bytes(stream, bytes_of(rows) + share * bytes_of(weight));
   run_on<&cpu::nf4_dequantize, &cuda::nf4_dequantize>(stream, rows, weight, first_row, first_column);
+}
+
+bool nf4_linear_takes(const Tensor& x, const QuantizedTensor& weight) {
+  return x.rows() <= kFewRows && x.dtype() == DType::bfloat16 && weight.width() % 32 == 0;
+}
+
+void nf4_linear(Stream& stream, Tensor& y, const Tensor& x, const QuantizedTensor& weight, double beta, double alpha) {
+  const Check check("nf4_linear", stream);
+  check_weight(check, weight);
+  check("x", x, {x.rows(), weight.width()}, DType::bfloat16);
+  check("y", y, {x.rows(), weight.rows()}, y.dtype() == DType::float32 ? DType::float32 : DType::bfloat16);
+  check.that(nf4_linear_takes(x, weight), "takes at most ", kFewRows, " rows and widths that are multiples of 32, got ",
+             x.shape());
+  count_flops(stream, 2.0 * double(x.rows()) * double(weight.shape.elements()));
+  run_on<&cpu::nf4_linear, &cuda::nf4_linear>(stream, y, x, weight, beta, alpha);
 }
 
 }  // namespace hone::kernels

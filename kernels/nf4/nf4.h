@@ -20,6 +20,14 @@ QuantizedTensor nf4_nest_scales(Stream&, const QuantizedTensor& weight);
 // first_column + m - 1, level * absmax in float32.
 void nf4_dequantize(Stream&, Tensor& rows, const QuantizedTensor& weight, int64_t first_row, int64_t first_column = 0);
 
+// y = alpha * x weightᵀ + beta * y for a few rows of x, as when text is made a token at a time: the weight is read once, as
+// codes, and is never written in another form. x (rows, in) bfloat16, y (rows, out) bfloat16 or float32; sums in float32
+// of products with nf4_dequantize's bfloat16. Overwrites y where beta is 0. Same input, same bits.
+inline constexpr int64_t kFewRows = 8;
+// Whether it takes these: at most kFewRows rows of bfloat16, `in` a multiple of 32.
+bool nf4_linear_takes(const Tensor& x, const QuantizedTensor& weight);
+void nf4_linear(Stream&, Tensor& y, const Tensor& x, const QuantizedTensor& weight, double beta = 0, double alpha = 1);
+
 // The 16 levels, ascending.
 std::span<const float, 16> nf4_levels();
 

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #if defined(__AVX512BW__)
 #include <immintrin.h>
@@ -241,6 +242,31 @@ void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight,
               out[i - at] = values[size_t(codes[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 15];
           }
           at = until;
+        }
+      }
+    });
+  });
+}
+
+// Threads share the rows of the weight; each is widened once, for all rows of x.
+void nf4_linear(Stream& stream, Tensor& y, const Tensor& x, const QuantizedTensor& weight, double beta, double alpha) {
+  visit_stored(y.dtype(), [&]<class T>() {
+    const Rows<T> to = y.as_rows<T>();
+    const Rows<const bfloat16> from = x.as_rows<bfloat16>();
+    const int64_t width = weight.width();
+    stream.parallel(to.width, 16, [&](int64_t begin, int64_t end) {
+      std::vector<float> row(static_cast<size_t>(width));
+      for (int64_t n = begin; n < end; ++n) {
+        for (int64_t k = 0; k < width; k += 32) {  // in one block
+          const int64_t at = n * width + k;
+          const Values<bfloat16> values = values_of<bfloat16>(absmax_of(weight.scales, at / kQuantizedBlock));
+          const uint8_t* const codes = weight.codes.data<uint8_t>() + at / 2;
+          for (int64_t i = 0; i < 32; ++i)
+            row[size_t(k + i)] = float(values[size_t(codes[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 15]);
+        }
+        for (int64_t m = 0; m < to.count; ++m) {
+          const float sum = sum_of<float>(width, [&](int64_t k) { return float(from[m][k]) * row[size_t(k)]; });
+          to[m][n] = T(float(alpha) * sum + (beta == 0 ? 0.0f : float(beta) * float(to[m][n])));
         }
       }
     });

@@ -173,6 +173,101 @@ __global__ void __launch_bounds__(kNf4Threads) nf4_dequantize_kernel(const __gri
   }
 }
 
+// y (rows of x, 16 outputs a block) by tensor cores: the weight is the operand of 16 rows, x that of 8. A warp takes
+// every kNf4Warps-th piece of 128 inputs; the warps' sums are added up in their order.
+constexpr int kNf4Outputs = 16, kNf4Chunk = 128, kNf4Warps = kNf4Threads / 32;
+template <class Y>
+struct Nf4Product {
+  Y* y;
+  const __nv_bfloat16* x;
+  const uint8_t* codes;
+  Nf4Scales scales;
+  int64_t inputs, outputs, rows, x_stride, y_stride;
+  bool aligned;  // x, for loads of 16 bytes
+  float alpha, beta;
+  Table<16> levels;
+};
+
+// 32 neighbouring elements of a row of the weight, within one block.
+struct Nf4Run {
+  uint4 codes;
+  float absmax;
+};
+__device__ __forceinline__ Nf4Run load_run(const uint8_t* codes, const Nf4Scales& scales, int64_t element, bool there) {
+  if (!there) return {make_uint4(0, 0, 0, 0), 0};
+  return {load_streaming(reinterpret_cast<const uint4*>(codes + element / 2)),
+          absmax_of(scales, element / kQuantizedBlock)};
+}
+// Elements j and j + 1 of a word of codes.
+__device__ __forceinline__ uint32_t widened_pair(const float* level, uint32_t codes, int j, float absmax) {
+  return pack_bf16(level[codes >> code_shift(j) & 15] * absmax, level[codes >> code_shift(j + 1) & 15] * absmax);
+}
+__device__ __forceinline__ uint4 load_eight(const __nv_bfloat16* p, bool aligned) {
+  if (aligned) return *reinterpret_cast<const uint4*>(p);
+  uint32_t word[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    word[i] = uint32_t(__bfloat16_as_ushort(p[2 * i])) | uint32_t(__bfloat16_as_ushort(p[2 * i + 1])) << 16;
+  return make_uint4(word[0], word[1], word[2], word[3]);
+}
+
+// Of a fragment lane l holds the elements of rows l / 4 and l / 4 + 8 at places that its l % 4 says. Which inputs those
+// places stand for is free as long as both operands agree: here lane l % 4 stands for 32 neighbouring ones, 16 bytes of
+// codes, of which each product takes four.
+template <class Y>
+__global__ void __launch_bounds__(kNf4Threads) nf4_linear_kernel(const __grid_constant__ Nf4Product<Y> p) {
+  SharedMemory shared;
+  float *const level = shared.array<float>(16), *const sums = shared.array<float>(kNf4Warps * kNf4Outputs * kFewRows);
+  if (threadIdx.x < 16) level[threadIdx.x] = p.levels.value[threadIdx.x];
+  __syncthreads();
+  const int warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4, place = threadIdx.x % 4;
+  const int64_t top = int64_t(blockIdx.x) * kNf4Outputs + group, bottom = top + 8;
+  const bool has_x = group < p.rows;
+  float sum[4] = {};
+  const auto load = [&](int64_t k, int64_t output) {
+    return load_run(p.codes, p.scales, output * p.inputs + k, k < p.inputs && output < p.outputs);
+  };
+  int64_t k = int64_t(warp) * kNf4Chunk + place * 32;
+  Nf4Run upper = load(k, top), lower = load(k, bottom);
+  for (; k - place * 32 < p.inputs; k += kNf4Warps * kNf4Chunk) {
+    const Nf4Run upper_next = load(k + kNf4Warps * kNf4Chunk, top),
+                 lower_next = load(k + kNf4Warps * kNf4Chunk, bottom);
+    const uint32_t above[4] = {upper.codes.x, upper.codes.y, upper.codes.z, upper.codes.w},
+                   below[4] = {lower.codes.x, lower.codes.y, lower.codes.z, lower.codes.w};
+#pragma unroll
+    for (int w = 0; w < 4; ++w) {
+      uint4 x = make_uint4(0, 0, 0, 0);
+      if (has_x && k < p.inputs) x = load_eight(p.x + group * p.x_stride + k + 8 * w, p.aligned);
+      uint32_t weight[4];
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        weight[0] = widened_pair(level, above[w], 4 * half, upper.absmax);
+        weight[1] = widened_pair(level, below[w], 4 * half, lower.absmax);
+        weight[2] = widened_pair(level, above[w], 4 * half + 2, upper.absmax);
+        weight[3] = widened_pair(level, below[w], 4 * half + 2, lower.absmax);
+        mma_m16n8k16(sum, weight, half == 0 ? x.x : x.z, half == 0 ? x.y : x.w);
+      }
+    }
+    upper = upper_next, lower = lower_next;
+  }
+  float* const own = sums + warp * kNf4Outputs * kFewRows;  // (outputs, rows)
+#pragma unroll
+  for (int i = 0; i < 4; ++i) own[(group + i / 2 * 8) * kFewRows + 2 * place + i % 2] = sum[i];
+#ifndef MUTANT_NF4_LINEAR_NO_BARRIER
+  __syncthreads();
+#endif
+  const int output = threadIdx.x % kNf4Outputs, row = threadIdx.x / kNf4Outputs;
+  const int64_t n = int64_t(blockIdx.x) * kNf4Outputs + output;
+#ifndef MUTANT_NF4_LINEAR_WRITES_OUTSIDE
+  if (row >= p.rows || n >= p.outputs) return;
+#endif
+  float total = 0;
+#pragma unroll
+  for (int w = 0; w < kNf4Warps; ++w) total += sums[(w * kNf4Outputs + output) * kFewRows + row];
+  Y& y = p.y[row * p.y_stride + n];
+  y = narrowed<Y>(p.alpha * total + (p.beta == 0 ? 0.0f : p.beta * widened(y)));
+}
+
 namespace {
 int64_t blocks_for(int64_t threads) { return (threads + kNf4Threads - 1) / kNf4Threads; }
 
@@ -231,6 +326,31 @@ void nf4_dequantize(Stream& stream, Tensor& rows, const QuantizedTensor& weight,
       launch(stream, vectors ? nf4_dequantize_kernel<Native<T>, kCount> : nf4_dequantize_kernel<Native<T>, 1>,
              {blocks_for((p.pieces + kNf4Pieces - 1) / kNf4Pieces)}, {kNf4Threads}, shared_bytes<float>(16), p);
       p.to += most * p.stride, p.first += most * p.width;
+    }
+  });
+}
+
+void nf4_linear(Stream& stream, Tensor& y, const Tensor& x, const QuantizedTensor& weight, double beta, double alpha) {
+  visit_stored(y.dtype(), [&]<class T>() {
+    if constexpr (sizeof(T) <= sizeof(float)) {  // x.cpp lets no other pass
+      const Rows<Native<T>> to = native(y.as_rows<T>());
+      const Rows<const __nv_bfloat16> from = native(x.as_rows<bfloat16>());
+      const Nf4Product<Native<T>> p{.y = to.data,
+                                    .x = from.data,
+                                    .codes = weight.codes.data<uint8_t>(),
+                                    .scales = pointers(weight.scales),
+                                    .inputs = from.width,
+                                    .outputs = to.width,
+                                    .rows = from.count,
+                                    .x_stride = from.stride,
+                                    .y_stride = to.stride,
+                                    .aligned = rows_are_aligned(from.width, from.stride, from.data),
+                                    .alpha = float(alpha),
+                                    .beta = float(beta),
+                                    .levels = table_of<16>(nf4_levels())};
+      require(is_aligned(p.codes, 16), "[nf4_linear] codes must lie at a multiple of 16 bytes");
+      launch(stream, nf4_linear_kernel<Native<T>>, {(to.width + kNf4Outputs - 1) / kNf4Outputs}, {kNf4Threads},
+             shared_bytes<float>(16) + shared_bytes<float>(kNf4Warps * kNf4Outputs * kFewRows), p);
     }
   });
 }

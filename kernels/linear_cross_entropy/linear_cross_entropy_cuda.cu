@@ -54,17 +54,13 @@ __global__ void __launch_bounds__(kLossThreads) softmax_block_kernel(const __gri
   };
   OfWarps& shared = block_shared<OfWarps>();
   const int64_t row = blockIdx.x;
-  const int width = int(p.logits.width), warp = int(threadIdx.x) / 32;
+  const int width = int(p.logits.width), warp = int(threadIdx.x) / 32, label = p.labels[row] - int(p.first);
   const bool is_first = p.first == 0, is_leader = threadIdx.x == 0;
   const Sum* const logits = row_of(p.logits, row);
   const Sum before = is_first ? -Sum(INFINITY) : p.best[row];
-  if (is_leader) {
-    const int64_t label = p.labels[row] - p.first;
-    if (label >= 0 && label < width) p.of_label[row] = logits[label];
-  }
-
   Logits<Sum, count> z;
   for_each_vector<Sum, count>(z, width, [&](int i, auto& v) { v = load_vector<count>(logits + i); });
+  if (is_leader && label >= 0 && label < width) p.of_label[row] = logits[label];  // while all of the row is under way
   Sum best = before;
   for_each_vector<Sum, count>(z, width, [&](int, auto& v) {
 #pragma unroll

@@ -1,6 +1,7 @@
 // The catalogue of differentiable ops. Shapes are those of the kernel of the same name.
 #pragma once
 #include <array>
+#include <optional>
 
 #include "autograd/recompute.h"
 #include "kernels/attention/attention.h"
@@ -11,6 +12,11 @@ namespace hone::autograd {
 struct LoraPair {  // y += scale * (x aᵀ) bᵀ;  a (rank, in), b (out, rank)
   ParameterPtr a, b;
   double scale;
+};
+struct LinearPart {  // one of several linears of one input
+  Weight weight;
+  ParameterPtr bias;             // (out), or null
+  std::optional<LoraPair> lora;  // the adapter's path, where there is one
 };
 struct Normed {
   Var sum, y;
@@ -29,6 +35,9 @@ Var linear(Tape&, const Var& x, const Weight& weight, const ParameterPtr& bias =
 // Base and adapter path. `dropped` is x after the adapter's dropout, x itself without.
 Var lora_linear(Tape&, const Var& x, const Var& dropped, const Weight& weight, const ParameterPtr& bias,
                 const LoraPair& lora);
+// Several of one input, in their order. The input's gradient is added up in one place, and adapters whose matrices lie
+// one behind another (a of one, a of the next, …) read their input once, as one matrix.
+std::vector<Var> linears(Tape&, const Var& x, const Var& dropped, std::span<const LinearPart>);
 Var rms_norm(Tape&, const Var& x, const Var& weight, double eps);  // y is cheap
 Normed residual_rms_norm(Tape&, const Var& x, const Var& delta, const Var& weight,
                          double eps);                                  // sum is kept, y is cheap

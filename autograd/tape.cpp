@@ -105,13 +105,21 @@ std::vector<Var> Tape::push(std::string_view op, std::vector<Output> outputs, bo
   return vars;
 }
 
+bool Tape::wants(std::string_view op, const Var& input) const {
+  require(input.slot_.index_ < 0 || input.slot_.tape_ == id_, '[', op,
+          "] an input was made on another tape; pass it to recompute as an input");
+  return input.wanted();
+}
+
 std::vector<Var> Tape::record(std::string_view op, std::vector<Output> outputs, Inputs inputs, Backward backward) {
   bool wanted = false;
-  for (const Var& input : inputs) {
-    require(input.slot_.index_ < 0 || input.slot_.tape_ == id_, '[', op,
-            "] an input was made on another tape; pass it to recompute as an input");
-    wanted |= input.wanted();
-  }
+  for (const Var& input : inputs) wanted |= wants(op, input);
+  return push(op, std::move(outputs), wanted, std::move(backward));
+}
+std::vector<Var> Tape::record(std::string_view op, std::vector<Output> outputs, std::span<const Var> inputs,
+                              Backward backward) {
+  bool wanted = false;
+  for (const Var& input : inputs) wanted |= wants(op, input);
   return push(op, std::move(outputs), wanted, std::move(backward));
 }
 

@@ -124,6 +124,7 @@ class Tape {
   // Drops the closure when no input is wanted: a frozen base costs nothing.
   std::vector<Var> record(std::string_view op, std::vector<Output> outputs, Inputs inputs, Backward);
   Var record(std::string_view op, Output output, Inputs inputs, Backward);
+  std::vector<Var> record(std::string_view op, std::vector<Output> outputs, std::span<const Var> inputs, Backward);
 
   // Runs the closures in reverse order and frees each as it passes. Outputs are named by slot: a Var would keep its
   // value alive.
@@ -135,6 +136,7 @@ class Tape {
   enum class Mode { record, probe, inference };  // probe: which outputs are wanted, keeping nothing
   Tape(Stream&, RandomKey, Mode);
   Var make(Output output, bool wanted);
+  bool wants(std::string_view op, const Var& input) const;
   std::vector<Var> push(std::string_view op, std::vector<Output> outputs, bool wanted, Backward);
 
   friend class GradSink;

@@ -18,73 +18,143 @@ Var weight_var(Tape& tape, const Weight& weight) {
 }
 Var bias_var(Tape& tape, const ParameterPtr& bias) { return bias ? tape.parameter(bias) : tape.constant({}); }
 
-Tensor product(Stream& stream, const Tensor& x, const kernels::LinearWeight& weight, const ParameterPtr& bias) {
-  Tensor y(stream, {x.rows(), kernels::linear_outputs(weight)}, x.dtype());
-  kernels::linear(stream, y, x, weight);
-  if (bias) kernels::add_bias(stream, y, bias->value);
-  return y;
+// What the way back needs of a part.
+struct Part {
+  kernels::LinearWeight weight;
+  Slot w, bias, a, b;
+  Tensor a_value, b_value;  // empty without an adapter
+  double scale = 0;
+  int64_t first = 0, end = 0;  // its columns of all parts' x aᵀ
+};
+
+// Matrices of adapters, and their first columns of all parts' x aᵀ. Those that lie one behind another are one matrix,
+// and one product: that is how a ParameterSet lays out what Decoder::parameters names one after another.
+struct Stack {
+  Tensor rows;
+  int64_t first;
+};
+void put(std::vector<Stack>& stacks, const Tensor& rows, int64_t first) {
+  if (!stacks.empty() && stacks.back().first + stacks.back().rows.rows() == first)
+    if (const Tensor both = stacks.back().rows.joined(rows)) {
+      stacks.back().rows = both;
+      return;
+    }
+  stacks.push_back({rows, first});
 }
-Tensor input_gradient(Stream& stream, const Tensor& dy, const kernels::LinearWeight& weight) {
-  Tensor dx(stream, {dy.rows(), kernels::linear_inputs(weight)}, dy.dtype());
-  kernels::linear_input_gradient(stream, dx, dy, weight);
-  return dx;
+std::vector<Stack> stacked_values(const std::vector<Part>& parts) {
+  std::vector<Stack> stacks;
+  for (const Part& part : parts)
+    if (part.a_value) put(stacks, part.a_value, part.first);
+  return stacks;
 }
-void bias_gradient(GradSink& grads, const Slot& bias, const Tensor& dy) {
-  if (bias.wanted()) kernels::add_column_sums(grads.stream(), grads.accumulator(bias), dy);
+std::vector<Stack> stacked_gradients(const std::vector<Part>& parts, GradSink& grads) {
+  std::vector<Stack> stacks;
+  for (const Part& part : parts)
+    if (part.a.wanted()) put(stacks, grads.accumulator(part.a), part.first);
+  return stacks;
+}
+Tensor columns_of(const Tensor& low, const Stack& stack) {
+  return low.columns(stack.first, stack.first + stack.rows.rows());
+}
+
+// The gradients of what each part has of its own; its share of dlow, which is empty where no part has an adapter.
+void part_gradients(GradSink& grads, const Part& part, const Tensor& dy, const Tensor& x, const Tensor& low,
+                    Tensor& dlow) {
+  Stream& stream = grads.stream();
+  if (part.bias.wanted()) kernels::add_column_sums(stream, grads.accumulator(part.bias), dy);
+  if (part.w.wanted()) kernels::linear_weight_gradient(stream, grads.accumulator(part.w), dy, x);
+  if (!part.b_value) return;
+  Tensor dpart = dlow.columns(part.first, part.end);
+  if (part.b.wanted())
+    kernels::linear_weight_gradient(stream, grads.accumulator(part.b), dy, low.columns(part.first, part.end),
+                                    part.scale);
+  kernels::linear_input_gradient(stream, dpart, dy, part.b_value, 0, part.scale);
 }
 }  // namespace
 
+std::vector<Var> linears(Tape& tape, const Var& x, const Var& dropped, std::span<const LinearPart> given) {
+  Stream& stream = tape.stream();
+  const int64_t tokens = x.value().rows();
+  const DType dtype = x.value().dtype();
+  std::vector<Var> inputs{x, dropped};
+  std::vector<Part> parts;
+  bool keep_x = false, keep_dropped = false;
+  int64_t ranks = 0;
+  for (const LinearPart& from : given) {
+    Part& part = parts.emplace_back();
+    const Var w = weight_var(tape, from.weight), bias = bias_var(tape, from.bias);
+    part.weight = operand(from.weight), part.w = w.slot(), part.bias = bias.slot();
+    inputs.insert(inputs.end(), {w, bias});
+    keep_x |= w.wanted();
+    if (!from.lora) continue;
+    const Var a = tape.parameter(from.lora->a), b = tape.parameter(from.lora->b);
+    part.a = a.slot(), part.b = b.slot(), part.a_value = a.value(), part.b_value = b.value();
+    part.scale = from.lora->scale;
+    part.first = ranks, part.end = ranks += a.value().rows();
+    inputs.insert(inputs.end(), {a, b});
+    keep_dropped |= a.wanted();
+  }
+  Tensor low;  // x aᵀ of all parts side by side, kept: ranks are small
+  if (ranks > 0) low = Tensor(stream, {tokens, ranks}, dtype);
+  for (const Stack& stack : stacked_values(parts)) {
+    Tensor to = columns_of(low, stack);
+    kernels::linear(stream, to, dropped.value(), stack.rows);
+  }
+  std::vector<Output> ys;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const Part& part = parts[i];
+    Tensor y(stream, {tokens, kernels::linear_outputs(part.weight)}, dtype);
+    kernels::linear(stream, y, x.value(), part.weight);
+    if (given[i].bias) kernels::add_bias(stream, y, given[i].bias->value);
+    if (part.b_value) kernels::linear(stream, y, low.columns(part.first, part.end), part.b_value, 1, part.scale);
+    ys.push_back(std::move(y));
+  }
+  return tape.record(
+      "linear", std::move(ys), inputs,
+      [parts = std::move(parts), low, x_saved = tape.save(x, keep_x), dropped_saved = tape.save(dropped, keep_dropped),
+       x = x.slot(), dropped = dropped.slot()](std::span<Tensor> dys, GradSink& grads) {
+        Stream& stream = grads.stream();
+        const bool back = x.wanted() || dropped.wanted();
+        Tensor dlow, dx, ddropped;
+        if (low) dlow = Tensor(stream, low.shape(), low.dtype());
+        for (size_t i = 0; i < parts.size(); ++i) {
+          const Part& part = parts[i];
+          if (!dys[i]) {  // not used
+            if (Tensor none = part.b_value ? dlow.columns(part.first, part.end) : Tensor())
+              kernels::fill(stream, none, 0);
+            continue;
+          }
+          part_gradients(grads, part, dys[i], part.w.wanted() ? x_saved.get(stream) : Tensor(), low, dlow);
+          if (back) {
+            const double more = dx ? 1 : 0;
+            if (!dx) dx = Tensor(stream, {dys[i].rows(), kernels::linear_inputs(part.weight)}, dys[i].dtype());
+            kernels::linear_input_gradient(stream, dx, dys[i], part.weight, more);
+          }
+          dys[i] = {};
+        }
+        for (Stack& stack : stacked_gradients(parts, grads))
+          kernels::linear_weight_gradient(stream, stack.rows, columns_of(dlow, stack), dropped_saved.get(stream));
+        if (!back) return;
+        Tensor& to = dropped == x ? dx : ddropped;  // no dropout: one gradient, one buffer
+        for (const Stack& stack : stacked_values(parts)) {
+          const double more = to ? 1 : 0;
+          if (!to) to = Tensor(stream, dx.shape(), dx.dtype());
+          kernels::linear_input_gradient(stream, to, columns_of(dlow, stack), stack.rows, more);
+        }
+        grads.add(dropped, std::move(ddropped));
+        grads.add(x, std::move(dx));
+      });
+}
+
 Var linear(Tape& tape, const Var& x, const Weight& weight, const ParameterPtr& bias) {
-  const kernels::LinearWeight value = operand(weight);
-  const Var w = weight_var(tape, weight);
-  const Var b = bias_var(tape, bias);
-  Tensor y = product(tape.stream(), x.value(), value, bias);
-  return tape.record("linear", y, {x, w, b},
-                     [value, x_saved = tape.save(x, w.wanted()), x = x.slot(), w = w.slot(), b = b.slot()](
-                         std::span<Tensor> dys, GradSink& grads) {
-                       Stream& stream = grads.stream();
-                       bias_gradient(grads, b, dys[0]);
-                       if (w.wanted())
-                         kernels::linear_weight_gradient(stream, grads.accumulator(w), dys[0], x_saved.get(stream));
-                       if (x.wanted()) grads.add(x, input_gradient(stream, dys[0], value));
-                     });
+  const LinearPart part{weight, bias, {}};
+  return std::move(linears(tape, x, x, {&part, 1}).front());
 }
 
 Var lora_linear(Tape& tape, const Var& x, const Var& dropped, const Weight& weight, const ParameterPtr& bias,
                 const LoraPair& lora) {
-  Stream& stream = tape.stream();
-  const kernels::LinearWeight value = operand(weight);
-  const Var w = weight_var(tape, weight);
-  const Var b = bias_var(tape, bias), lora_a = tape.parameter(lora.a), lora_b = tape.parameter(lora.b);
-  Tensor y = product(stream, x.value(), value, bias);
-  Tensor low(stream, {x.value().rows(), lora_a.value().rows()}, x.value().dtype());  // x aᵀ, kept: the rank is small
-  kernels::linear(stream, low, dropped.value(), lora_a.value());
-  kernels::linear(stream, y, low, lora_b.value(), 1, lora.scale);
-  return tape.record(
-      "lora_linear", y, {x, dropped, w, b, lora_a, lora_b},
-      [value, lora, low, x_saved = tape.save(x, w.wanted()), dropped_saved = tape.save(dropped, lora_a.wanted()),
-       x = x.slot(), dropped = dropped.slot(), w = w.slot(), b = b.slot(), lora_a = lora_a.slot(),
-       lora_b = lora_b.slot()](std::span<Tensor> dys, GradSink& grads) {
-        Stream& stream = grads.stream();
-        const Tensor& dy = dys[0];
-        bias_gradient(grads, b, dy);
-        if (w.wanted()) kernels::linear_weight_gradient(stream, grads.accumulator(w), dy, x_saved.get(stream));
-        if (lora_b.wanted()) kernels::linear_weight_gradient(stream, grads.accumulator(lora_b), dy, low, lora.scale);
-        Tensor dlow(stream, low.shape(), low.dtype());
-        kernels::linear_input_gradient(stream, dlow, dy, lora.b->value, 0, lora.scale);
-        if (lora_a.wanted())
-          kernels::linear_weight_gradient(stream, grads.accumulator(lora_a), dlow, dropped_saved.get(stream));
-        if (!x.wanted() && !dropped.wanted()) return;
-        Tensor dx = input_gradient(stream, dy, value);
-        if (dropped == x) {  // no dropout: one gradient, one buffer
-          kernels::linear_input_gradient(stream, dx, dlow, lora.a->value, 1);
-        } else {
-          Tensor ddropped(stream, dx.shape(), dx.dtype());
-          kernels::linear_input_gradient(stream, ddropped, dlow, lora.a->value);
-          grads.add(dropped, std::move(ddropped));
-        }
-        grads.add(x, std::move(dx));
-      });
+  const LinearPart part{weight, bias, lora};
+  return std::move(linears(tape, x, dropped, {&part, 1}).front());
 }
 
 }  // namespace hone::autograd

@@ -102,6 +102,15 @@ Tensor Tensor::flat_range(int64_t begin, Shape shape) const {
   return result;
 }
 
+Tensor Tensor::joined(const Tensor& next) const {
+  const bool behind = storage_ && storage_ == next.storage_ && offset_ + elements() == next.offset_;
+  if (!behind || !contiguous() || !next.contiguous() || width() != next.width() || dtype_ != next.dtype_) return {};
+  Tensor result = *this;
+  result.shape_ = {rows() + next.rows(), width()};
+  result.row_stride_ = width();
+  return result;
+}
+
 Tensor Tensor::form() const {
   Tensor result = *this;
   result.storage_.reset();

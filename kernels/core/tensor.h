@@ -93,6 +93,8 @@ class Tensor {
   Tensor columns(int64_t begin, int64_t end) const;    // (rows, end - begin), keeps the row stride
   Tensor row_range(int64_t begin, int64_t end) const;  // (end - begin, width)
   Tensor flat_range(int64_t begin, Shape) const;       // a piece of a flat buffer, in elements
+  // These rows and those of `next` as one matrix, where next's lie right behind these in one memory; else empty.
+  Tensor joined(const Tensor& next) const;
 
   Tensor form() const;               // shape, stride and type without memory
   Tensor zeros_like(Stream&) const;  // memory of its own for the same form, all bytes 0

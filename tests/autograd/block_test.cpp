@@ -17,7 +17,7 @@ namespace {
 namespace ag = hone::autograd;
 using ag::Recompute;
 
-constexpr int64_t kWidth = 24, kHeads = 4, kKvHeads = 2, kHeadDim = 8, kMlp = 40, kRank = 3, kVocabulary = 37;
+constexpr int64_t kWidth = 24, kHeads = 4, kKvHeads = 2, kHeadDim = 8, kMlp = 40, kRank = 4, kVocabulary = 37;
 constexpr int64_t kQ = kHeads * kHeadDim, kKv = kKvHeads * kHeadDim;
 
 enum class Base { full, frozen, nf4 };  // every parameter trained; adapters on plain weights; on quantised ones
@@ -49,8 +49,8 @@ class Model {
     attention_norm_ = plain("attention_norm", {kWidth}, full);
     mlp_norm_ = plain("mlp_norm", {kWidth}, full);
     final_norm_ = plain("final_norm", {kWidth}, full);
-    q_ = linear(kQ, kWidth), k_ = linear(kKv, kWidth), v_ = linear(kKv, kWidth), o_ = linear(kWidth, kQ);
-    gate_ = linear(kMlp, kWidth), up_ = linear(kMlp, kWidth), down_ = linear(kWidth, kMlp);
+    qkv_ = linears({kQ, kKv, kKv}, kWidth), o_ = linears({kWidth}, kQ);
+    gate_up_ = linears({kMlp, kMlp}, kWidth), down_ = linears({kWidth}, kMlp);
     set_.emplace(stream, parameters_);
     std::vector<int32_t> positions, ids, rows, labels;
     for (size_t d = 0; d + 1 < starts.size(); ++d)
@@ -73,12 +73,14 @@ class Model {
       return ag::dropout(tape, h, setting_.dropout, tape.random().at(0, purpose));
     };
     const Var h = ag::rms_norm(tape, x, tape.parameter(attention_norm_), 1e-5), hd = dropped(h, 1);
-    const auto [q, k] = ag::rope(tape, apply(tape, q_, h, hd), apply(tape, k_, h, hd), turns_);
-    const Var o = ag::attention(tape, q, k, apply(tape, v_, h, hd), documents_, {kHeads, kKvHeads, kHeadDim});
-    const auto [sum, m] =
-        ag::residual_rms_norm(tape, x, apply(tape, o_, o, dropped(o, 2)), tape.parameter(mlp_norm_), 1e-5);
-    const Var md = dropped(m, 3), f = ag::swiglu(tape, apply(tape, gate_, m, md), apply(tape, up_, m, md));
-    return ag::add(tape, sum, apply(tape, down_, f, dropped(f, 4)));
+    const std::vector<Var> qkv = ag::linears(tape, h, hd, qkv_);
+    const auto [q, k] = ag::rope(tape, qkv[0], qkv[1], turns_);
+    const Var o = ag::attention(tape, q, k, qkv[2], documents_, {kHeads, kKvHeads, kHeadDim});
+    const auto [sum, m] = ag::residual_rms_norm(tape, x, ag::linears(tape, o, dropped(o, 2), o_).front(),
+                                                tape.parameter(mlp_norm_), 1e-5);
+    const std::vector<Var> gate_up = ag::linears(tape, m, dropped(m, 3), gate_up_);
+    const Var f = ag::swiglu(tape, gate_up[0], gate_up[1]);
+    return ag::add(tape, sum, ag::linears(tape, f, dropped(f, 4), down_).front());
   }
 
   Var loss(Tape& tape) const {
@@ -119,29 +121,27 @@ class Model {
   Stream& stream() { return stream_; }
 
  private:
-  struct Linear {
-    ag::Weight weight;
-    std::optional<ag::LoraPair> lora;
-  };
+  using Linears = std::vector<ag::LinearPart>;  // of one input
   ParameterPtr plain(const std::string& name, Shape shape, bool trainable) {
     parameters_.push_back(random_parameter(stream_, name, shape, ++seed_, trainable, dtype_));
     return parameters_.back();
   }
-  Linear linear(int64_t out, int64_t in) {
-    Linear made;
-    if (setting_.base == Base::nf4) {
-      QuantizedTensor weight = kernels::nf4_empty(stream_, {out, in});
-      kernels::nf4_quantize(stream_, weight, 0, random_tensor(stream_, {out * in}, ++seed_, DType::float32));
-      made.weight = kernels::nf4_nest_scales(stream_, weight);
-    } else {
-      made.weight = plain("weight", {out, in}, setting_.base == Base::full);
+  Linears linears(const std::vector<int64_t>& outs, int64_t in) {
+    Linears made;
+    for (const int64_t out : outs) {
+      made.emplace_back();
+      if (setting_.base == Base::nf4) {
+        QuantizedTensor weight = kernels::nf4_empty(stream_, {out, in});
+        kernels::nf4_quantize(stream_, weight, 0, random_tensor(stream_, {out * in}, ++seed_, DType::float32));
+        made.back().weight = kernels::nf4_nest_scales(stream_, weight);
+      } else {
+        made.back().weight = plain("weight", {out, in}, setting_.base == Base::full);
+      }
     }
-    if (setting_.base != Base::full) made.lora = {plain("a", {kRank, in}, true), plain("b", {out, kRank}, true), 0.5};
+    if (setting_.base == Base::full) return made;
+    for (ag::LinearPart& part : made) part.lora = {plain("a", {kRank, in}, true), nullptr, 0.5};
+    for (size_t i = 0; i < outs.size(); ++i) made[i].lora->b = plain("b", {outs[i], kRank}, true);
     return made;
-  }
-  static Var apply(Tape& tape, const Linear& linear, const Var& x, const Var& dropped) {
-    return linear.lora ? ag::lora_linear(tape, x, dropped, linear.weight, {}, *linear.lora)
-                       : ag::linear(tape, x, linear.weight);
   }
 
   Stream& stream_;
@@ -152,7 +152,7 @@ class Model {
   uint64_t seed_ = 0;
   std::vector<ParameterPtr> parameters_;
   ParameterPtr embedding_, attention_norm_, mlp_norm_, final_norm_;
-  Linear q_, k_, v_, o_, gate_, up_, down_;
+  Linears qkv_, o_, gate_up_, down_;
   std::optional<ag::ParameterSet> set_;
   Tensor ids_, turns_;
   Targets targets_;
@@ -183,12 +183,12 @@ TEST(Block, KeepsWhatIsCountedByHand) {
       }
       const size_t input = floats(t * kWidth);
       const size_t attention = floats(t)                                 // inv_rms
-                               + 3 * floats(t * kRank)                   // x at of q, k, v
+                               + floats(t * 3 * kRank)                   // x at of q, k, v
                                + floats(t * kQ) + 2 * floats(t * kKv)    // q and k turned, v
                                + floats(t * kQ) + floats(t * kHeads)     // o, log_sum_exp
                                + floats(t * kRank);                      // x at of o
       const size_t mlp = floats(t * kWidth) + floats(t)                  // sum, inv_rms
-                         + 2 * floats(t * kRank) + 2 * floats(t * kMlp)  // x at of gate and up, gate, up
+                         + floats(t * 2 * kRank) + 2 * floats(t * kMlp)  // x at of gate and up, gate, up
                          + floats(t * kRank);                            // x at of down
       // The adapters' inputs: norms and SwiGLU, or what dropout leaves of them; attention's own output is kept anyway.
       const size_t cheap = 2 * floats(t * kWidth) + floats(t * kMlp) + (dropout > 0 ? floats(t * kQ) : 0);

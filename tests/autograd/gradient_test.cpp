@@ -128,6 +128,79 @@ TEST_F(Gradient, LoraLinearOnAQuantizedBase) {
   }
 }
 
+TEST_F(Gradient, LinearsOfOneInput) {
+  // The first two adapters' a lie one behind another, the third's does not.
+  const Tensor neighbours = random_tensor(stream_, {5 * 9}, 7);
+  const auto a1 = parameter({3, 9}, 22), a2 = parameter({2, 9}, 23), a3 = parameter({1, 9}, 24),
+             b1 = parameter({6, 3}, 25), b2 = parameter({4, 2}, 26), b3 = parameter({3, 1}, 27);
+  a1->value = neighbours.flat_range(0, {3, 9}), a2->value = neighbours.flat_range(27, {2, 9});
+  const auto w2 = parameter({4, 9}, 29), bias = parameter({3}, 30);
+  for (const int frozen : {0, 1, 2}) {
+    const auto w1 = parameter({6, 9}, 28, frozen == 0);
+    a2->trainable = frozen != 1, b1->trainable = frozen != 2;
+    const QuantizedTensor w3 = quantized({3, 9}, true);
+    const std::vector<ag::LinearPart> parts{{w1, {}, ag::LoraPair{a1, b1, 0.7}},
+                                            {w2, {}, {}},
+                                            {w2, {}, ag::LoraPair{a2, b2, 0.3}},
+                                            {w3, bias, ag::LoraPair{a3, b3, 1.5}}};
+    for (const double dropout : {0.0, 0.4})
+      check(
+          [&](Tape& tape, auto x) {
+            const Var dropped = ag::dropout(tape, x[0], dropout, {.seed = 3});
+            return ag::linears(tape, x[0], dropped, parts);
+          },
+          {{5, 9}}, {w1, w2, bias, a1, a2, a3, b1, b2, b3});
+  }
+  // Only the first is used.
+  const std::vector<ag::LinearPart> parts{{w2, {}, ag::LoraPair{a2, b2, 0.3}},
+                                          {parameter({6, 9}, 28, false), {}, ag::LoraPair{a1, b1, 0.3}}};
+  check([&](Tape& tape, auto x) { return std::vector{ag::linears(tape, x[0], x[0], parts).front()}; }, {{5, 9}},
+        {w2, a2, b2});
+}
+
+// In the buffers of a ParameterSet: the gradients of neighbours are one product too, those of others are not.
+TEST_F(Gradient, LinearsThatAreNeighboursEqualThoseAlone) {
+  for (const bool gap : {false, true}) {
+    std::vector<ParameterPtr> as, bs, all;
+    std::vector<ag::LinearPart> parts;
+    for (uint64_t i = 0; i < 3; ++i) {
+      as.push_back(parameter({2 + int64_t(i), 16}, 31 + i, !gap || i != 1)),
+          bs.push_back(parameter({5, 2 + int64_t(i)}, 41 + i));
+      parts.push_back({parameter({5, 16}, 51 + i, false), {}, ag::LoraPair{as.back(), bs.back(), 0.5}});
+    }
+    all = as, all.insert(all.end(), bs.begin(), bs.end());
+    ag::ParameterSet set(stream_, all);
+    EXPECT_EQ(bool(as[0]->value.joined(as[1]->value)), !gap);
+    EXPECT_TRUE(bool(as[0]->grad.joined(as[gap ? 2 : 1]->grad)));
+    const auto run = [&](bool together) {
+      set.clear_gradients(stream_);
+      Tape tape(stream_);
+      const Var x = tape.leaf(random_tensor(stream_, {7, 16}, 1)), d = ag::dropout(tape, x, 0.2, {.seed = 3});
+      std::vector<Var> ys;
+      if (together) {
+        ys = ag::linears(tape, x, d, parts);
+      } else {
+        for (const auto& [w, bias, lora] : parts) ys.push_back(ag::lora_linear(tape, x, d, w, bias, *lora));
+      }
+      std::vector<double> values;
+      const auto keep = [&](const Tensor& t) {
+        const std::vector<double> v = t.to_host<double>();
+        values.insert(values.end(), v.begin(), v.end());
+      };
+      std::vector<Slot> outs;
+      std::vector<Tensor> seeds;
+      for (const Var& y : ys) {
+        keep(y.value());
+        outs.push_back(y.slot()), seeds.push_back(random_tensor(stream_, y.value().shape(), 60 + outs.size()));
+      }
+      tape.backward(outs, seeds);
+      keep(tape.take_gradient(x.slot())), keep(set.gradients());
+      return values;
+    };
+    EXPECT_LT(relative_error(run(true), run(false)), kFloat64);
+  }
+}
+
 TEST_F(Gradient, RmsNorm) {
   for (const int64_t width : {1, 31, 33})
     for (const bool trainable : {true, false}) {

@@ -1,14 +1,26 @@
 #include "trainer/model/decoder.h"
 
+#include <algorithm>
+
 namespace hone::trainer {
 
 namespace {
 // What dropout draws its numbers for, within a layer. Linears that share an input share its mask.
 enum Purpose : uint16_t { kAttentionInput, kAttentionOutput, kMlpInput, kMlpOutput };
+
+// Linears of one input.
+template <class... L>
+std::array<Var, sizeof...(L)> together(Tape& tape, const Var& x, const Var& dropped, const L&... linears) {
+  const std::array<autograd::LinearPart, sizeof...(L)> parts{linears...};
+  std::vector<Var> made = autograd::linears(tape, x, dropped, parts);
+  std::array<Var, sizeof...(L)> result;
+  std::ranges::move(made, result.begin());
+  return result;
+}
 }  // namespace
 
 Var Linear::operator()(Tape& tape, const Var& x, const Var& dropped) const {
-  return lora ? autograd::lora_linear(tape, x, dropped, weight, bias, *lora) : autograd::linear(tape, x, weight, bias);
+  return std::move(together(tape, x, dropped, *this).front());
 }
 
 std::vector<ParameterPtr> Decoder::parameters() const {
@@ -18,10 +30,14 @@ std::vector<ParameterPtr> Decoder::parameters() const {
   };
   for (const Layer& layer : layers) {
     all.insert(all.end(), {layer.attention_norm, layer.mlp_norm});
-    for (const Linear* linear : layer.linears()) {
-      add_weight(linear->weight);
-      if (linear->bias) all.push_back(linear->bias);
-      if (linear->lora) all.insert(all.end(), {linear->lora->a, linear->lora->b});
+    for (const auto& group : layer.groups()) {
+      for (const Linear* linear : group) {
+        add_weight(linear->weight);
+        if (linear->bias) all.push_back(linear->bias);
+      }
+      for (const auto matrix : {&LoraPair::a, &LoraPair::b})
+        for (const Linear* linear : group)
+          if (linear->lora) all.push_back((*linear->lora).*matrix);
     }
   }
   all.push_back(norm);
@@ -38,13 +54,21 @@ Var decoder_block(Tape& tape, const Var& x, const Decoder& model, size_t index, 
   const auto attention = [&] {  // scopes end lives: what no closure needs is freed as early as here
     const Var h = autograd::rms_norm(tape, x, tape.parameter(layer.attention_norm), model.config.eps);
     const Var d = dropped(h, kAttentionInput);
-    const Var o = attend(tape, index, layer.q(tape, h, d), layer.k(tape, h, d), layer.v(tape, h, d));
+    const auto attended = [&] {
+      const auto [q, k, v] = together(tape, h, d, layer.q, layer.k, layer.v);
+      return attend(tape, index, q, k, v);
+    };
+    const Var o = attended();
     return layer.o(tape, o, dropped(o, kAttentionOutput));
   };
   const auto [sum, h] =
       autograd::residual_rms_norm(tape, x, attention(), tape.parameter(layer.mlp_norm), model.config.eps);
   const auto mlp = [&](const Var& in) {
-    const Var d = dropped(in, kMlpInput), s = autograd::swiglu(tape, layer.gate(tape, in, d), layer.up(tape, in, d));
+    const auto activated = [&] {
+      const auto [gate, up] = together(tape, in, dropped(in, kMlpInput), layer.gate, layer.up);
+      return autograd::swiglu(tape, gate, up);
+    };
+    const Var s = activated();
     return layer.down(tape, s, dropped(s, kMlpOutput));
   };
   return autograd::add(tape, sum, mlp(h));

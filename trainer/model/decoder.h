@@ -15,11 +15,8 @@ using autograd::LoraPair, autograd::Parameter, autograd::ParameterPtr, autograd:
     autograd::Var, autograd::Weight;
 
 // y = x weightᵀ + bias, plus the adapter's path where there is one.
-struct Linear {
-  std::string name;   // "model.layers.0.self_attn.q_proj"
-  Weight weight;      // (out, in)
-  ParameterPtr bias;  // (out), or null
-  std::optional<LoraPair> lora;
+struct Linear : autograd::LinearPart {
+  std::string name;  // "model.layers.0.self_attn.q_proj"
   Var operator()(Tape&, const Var& x, const Var& dropped) const;
 };
 
@@ -28,6 +25,8 @@ struct Layer {
   Linear q, k, v, o, gate, up, down;
   std::vector<Linear*> linears() { return {&q, &k, &v, &o, &gate, &up, &down}; }
   std::vector<const Linear*> linears() const { return {&q, &k, &v, &o, &gate, &up, &down}; }
+  // Those of one input together.
+  std::vector<std::vector<const Linear*>> groups() const { return {{&q, &k, &v}, {&o}, {&gate, &up}, {&down}}; }
 };
 
 struct Decoder {
@@ -39,7 +38,10 @@ struct Decoder {
   Weight head;                   // (vocabulary, width); tied: the embedding's own Parameter
   std::vector<Layer> layers;
 
-  std::vector<ParameterPtr> parameters() const;  // every one, trainable or not; a tied one twice
+  // Every one, trainable or not; a tied one twice. In an order in which adapters' matrices of one input come one behind
+  // another, as autograd::linears likes them. A training state has no other names than this order (kLayout).
+  std::vector<ParameterPtr> parameters() const;
+  static constexpr int kLayout = 2;
 };
 
 // One packed row of T tokens on the device; there is no batch dimension.

@@ -31,7 +31,10 @@ Json facts_of(const recipes::Recipe& recipe, const Base& base, const Corpus& cor
   for (const char* key : {"threads", "device", "shape", "cache"}) settings["model"].erase(key);
   settings["data"].erase("shards");
   for (const char* key : {"eval_steps", "sample_prompts", "recompute"}) settings["training"].erase(key);
-  return {{"recipe", settings}, {"base", base.directory.fingerprint()}, {"data", corpus.hash}};
+  return {{"recipe", settings},
+          {"base", base.directory.fingerprint()},
+          {"data", corpus.hash},
+          {"layout", Decoder::kLayout}};
 }
 
 // A line now and then while data is prepared.

@@ -35,7 +35,7 @@ template <int head>
 inline constexpr QueryTiling kQueries = head == 64    ? QueryTiling{64, 2, true, 2}
                                         : head == 96  ? QueryTiling{64, 2, true, 2}
                                         : head == 128 ? QueryTiling{32, 2, true, 2}
-                                                      : QueryTiling{32, 1, false, 1};
+                                                      : QueryTiling{16, 1, false, 1};
 
 // delta of a warp's 16 rows, to shared and global memory.
 template <int head>
@@ -176,7 +176,7 @@ struct KeyTiling {
 };
 template <int head>
 inline constexpr KeyTiling kKeyTiles = head == 64    ? KeyTiling{32, 2}
-                                       : head == 96  ? KeyTiling{32, 2}
+                                       : head == 96  ? KeyTiling{32, 1}
                                        : head == 128 ? KeyTiling{64, 1}
                                                      : KeyTiling{32, 1};
 inline constexpr int kKeyThreads = 2 * kTileThreads;

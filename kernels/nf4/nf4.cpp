@@ -91,6 +91,7 @@ void nf4_linear(Stream& stream, Tensor& y, const Tensor& x, const QuantizedTenso
   check.that(nf4_linear_takes(x, weight), "takes at most ", kFewRows, " rows and widths that are multiples of 32, got ",
              x.shape());
   count_flops(stream, 2.0 * double(x.rows()) * double(weight.shape.elements()));
+  count_bytes(stream, bytes_of(weight) + bytes_of(x) + bytes_of(y));
   run_on<&cpu::nf4_linear, &cuda::nf4_linear>(stream, y, x, weight, beta, alpha);
 }
 

@@ -78,6 +78,22 @@ TEST_P(AttentionDecode, IsTheLastRowOfAttention) {
       }
 }
 
+// The same call on meta, planned for this device, takes as many bytes at the peak; cuda's blocks share the keys.
+TEST_P(AttentionDecode, PlannedBytesAreTheMeasured) {
+  const auto peak = [](Stream& stream) {
+    const Tensor q(stream, {1, 16}, DType::bfloat16), cache(stream, {600, 8}, DType::bfloat16);
+    Tensor o(stream, {1, 16}, DType::bfloat16);
+    const Tensor lengths = Tensor::from<int32_t>(stream, {1}, {1});
+    stream.allocator()->reset_peak();
+    const size_t before = stream.allocator()->usage().live;
+    kernels::attention_decode(stream, o, q, cache, cache, lengths, 600, {2, 1, 8});
+    return stream.allocator()->usage().peak - before;
+  };
+  Stream meta = Stream::meta(stream().target());
+  EXPECT_EQ(peak(meta), peak(stream()));
+  EXPECT_EQ(peak(stream()), on_cuda() ? Allocator::rounded(2 * 2 * (8 + 2) * sizeof(float)) : 0);
+}
+
 TEST(AttentionDecodeOnCpu, NamesWhatIsWrong) {
   Stream stream = Stream::cpu();
   Tensor o(stream, {2, 8}, DType::float32);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/attention/tiles.h"
+#include "kernels/core/work.h"
 #include "tests/kernels/attention_reference.h"
 #include "tests/support/devices.h"
 
@@ -246,6 +247,23 @@ TEST_P(Attention, PlannedBytesAreTheMeasured) {
   const size_t measured = peak(stream(), {0, 3, 170, 300});
   EXPECT_EQ(peak(meta, {0, 3, 170, 300}), measured);
   EXPECT_EQ(peak(meta, {0, 100, 200, 300}), measured);
+}
+
+// What a walk on meta counts: the products over what queries see; and its calls can be run, to time them.
+TEST_P(Attention, IsCountedOnMetaAndRunForReal) {
+  Work work;
+  Stream meta = Stream::meta(stream().target());
+  meta.count_into(&work);
+  const Tensor q(meta, {100, 32}, dtype()), k(meta, {100, 16}, dtype());
+  Tensor o(meta, {100, 32}, dtype()), lse(meta, {100, 4}, DType::float32);
+  kernels::attention(meta, o, lse, q, k, k, documents_on(meta, {0, 60, 100}), {4, 2, 8});
+  double pairs = 60 * 61 / 2 + 40 * 41 / 2;
+  ASSERT_EQ(work.calls().size(), 1u);
+  EXPECT_EQ(work.calls()[0].flops, 2 * 2 * pairs * 32);
+  kernels::attention(meta, o, lse, q, k, k, documents_on(meta, {0, 60, 100}), {4, 2, 8, 50});
+  pairs += 60 * 61 / 2 + 40 * 41 / 2 - 10 * 11 / 2;  // the last ten of 60 miss 1, 2, … keys
+  EXPECT_EQ(work.calls()[0].flops, 2 * 2 * pairs * 32);
+  work.calls()[0].prepare(stream())();
 }
 
 TEST_P(Attention, NamesWhatIsWrong) {

@@ -340,6 +340,60 @@ TEST_P(Nf4, NestedScalesAreThoseOfTheCpu) {
   }
 }
 
+struct FewRows {
+  int64_t rows, in, out;
+};
+// One row and several; a run of 32, a warp's 128, a block's 1024, and parts of each; whole 16 outputs and not.
+const std::vector<FewRows> kFewRowSizes{{1, 32, 1},   {1, 64, 16},   {3, 96, 17},
+                                        {8, 128, 33}, {5, 1184, 40}, {2, 2080, 20}};
+
+void multiply_few(Stream& stream, const FewRows& s, bool nest, DType dtype, int64_t pad) {
+  SCOPED_TRACE(joined(s.rows, " x ", s.in, " -> ", s.out, nest ? ", nested, " : ", ", dtype, ", pad ", pad));
+  Stream cpu = Stream::cpu();
+  const QuantizedTensor plain = quantized(cpu, {s.out, s.in}, drawn(s.out * s.in)),
+                        source = nest ? kernels::nf4_nest_scales(cpu, plain) : plain;
+  const std::vector<float> levels = dequantized(cpu, source);
+  const Values weight = rounded_to(DType::bfloat16, Values(levels.begin(), levels.end())),
+               x = rounded_to(DType::bfloat16, random_values(s.rows * s.in, 8)), before(size_t(s.rows * s.out), 1.0);
+  for (const double beta : {0.0, 0.5}) {
+    const double alpha = 1 - beta / 2;
+    Values expected;
+    for (int64_t m = 0; m < s.rows; ++m)
+      for (int64_t n = 0; n < s.out; ++n) {
+        double sum = 0;
+        for (int64_t k = 0; k < s.in; ++k) sum += x[size_t(m * s.in + k)] * weight[size_t(n * s.in + k)];
+        expected.push_back(alpha * sum + beta);
+      }
+    const Values got = on_device(stream, [&](Stream& on) {
+      const QuantizedTensor there = moved_to(on, source);
+      Framed from(on, {s.rows, s.in}, DType::bfloat16, pad, x);
+      Framed to(on, {s.rows, s.out}, dtype, pad, beta == 0 ? Values() : before);
+      kernels::nf4_linear(on, *to, *from, there, beta, alpha);
+      EXPECT_TRUE(to.intact());
+      return to.values();
+    });
+    EXPECT_LT(relative_error(got, expected), tolerance_of(dtype));
+  }
+}
+
+TEST_P(Nf4, FewRowsMeetTheCodes) {
+  for (const FewRows& s : kFewRowSizes)
+    for (const bool nest : {false, true})
+      for (const DType dtype : {DType::bfloat16, DType::float32})
+        multiply_few(stream(), s, nest, dtype, dtype == DType::float32 ? 3 : nest ? 8 : 0);
+}
+
+TEST_P(Nf4, MoreRowsAndOtherWidthsAreRefused) {
+  const QuantizedTensor weight = kernels::nf4_empty(stream(), {4, 64}), odd = kernels::nf4_empty(stream(), {4, 48});
+  const auto takes = [&](int64_t rows, DType dtype, const QuantizedTensor& w) {
+    return kernels::nf4_linear_takes(Tensor(stream(), {rows, w.width()}, dtype), w);
+  };
+  EXPECT_TRUE(takes(8, DType::bfloat16, weight));
+  EXPECT_FALSE(takes(9, DType::bfloat16, weight) || takes(1, DType::float32, weight) || takes(1, DType::bfloat16, odd));
+  Tensor y(stream(), {9, 4}, DType::bfloat16);
+  EXPECT_THROW(kernels::nf4_linear(stream(), y, Tensor(stream(), {9, 64}, DType::bfloat16), weight), Error);
+}
+
 TEST_P(Nf4, PlannedBytesAreTheMeasured) {
   const auto peak = [](Stream& stream) {
     QuantizedTensor weight = kernels::nf4_empty(stream, {300, 100});

@@ -172,7 +172,7 @@ TEST(RecipeTest, EveryWordOfEveryChoiceIsRead) {
       ++words;
     }
   }
-  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 2 + 5 + 3 + 3 + 2 + 3 + 4);
+  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 2 + 5 + 3 + 3 + 2 + 3 + 4 + 2);
 }
 
 TEST(RecipeTest, ReadsTheRecipeOfTheReadme) {

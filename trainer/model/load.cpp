@@ -62,6 +62,7 @@ class Loader {
 
   // A piece as the stream's kernels take it, until the next one: where it lies, or copied into one place for each type.
   Tensor staged(const WeightPiece& piece) {
+    if (piece.values) return piece.values;
     const auto values = [&]<class T>() {
       const std::span all(reinterpret_cast<const T*>(piece.bytes.data()), size_t(piece.elements()));
       if (stream_.reads_host_memory()) return Tensor::borrowed(stream_, all);

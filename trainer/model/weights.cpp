@@ -5,7 +5,9 @@
 #include <numbers>
 
 #include "kernels/core/random.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/host/hash.h"
+#include "kernels/random_normal/random_normal.h"
 
 namespace hone::trainer {
 
@@ -53,6 +55,12 @@ bool DirectoryWeights::stored_as_bfloat16(const std::string& name) const {
   return directory_.dtype(name) == checkpoints::FileDType::BF16;
 }
 
+namespace {
+RandomKey key_of(uint64_t seed, const std::string& name) {
+  return {.seed = seed ^ std::stoull(xxh3_of(name).substr(0, 16), nullptr, 16)};
+}
+}  // namespace
+
 bool RandomWeights::has(const std::string& name) const {
   const bool bias = name.ends_with(".bias"), head = name.starts_with(config_.family->names.head);
   if (head) return !bias && !config_.tied;
@@ -82,11 +90,30 @@ void RandomWeights::fill(const WantedTensor& wanted, int64_t first, std::span<fl
     std::ranges::fill(into, name.ends_with(".bias") ? 0.0f : 1.0f);
     return;
   }
-  const RandomKey key{.seed = seed_ ^ std::stoull(xxh3_of(name).substr(0, 16), nullptr, 16)};
+  const RandomKey key = key_of(seed_, name);
   for (size_t i = 0; i < into.size(); ++i) {  // Box and Muller's transform of two uniform numbers
     const auto numbers = random_block(key, uint32_t(first + int64_t(i)));
     const double u = (numbers[0] + 0.5) / 4294967296.0, angle = 2 * std::numbers::pi * numbers[1] / 4294967296.0;
     into[i] = float(deviation_ * std::sqrt(-2 * std::log(u)) * std::cos(angle));
+  }
+}
+
+void RandomOnDevice::stream(const std::vector<WantedTensor>& wanted, const Take& take) const {
+  constexpr int64_t kPiece = int64_t(1) << 24;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto& [name, shape, codes] = wanted[i];
+    const int64_t all = shape.elements();
+    int64_t first = 0;
+    do {
+      Tensor values(stream_, {std::min(kPiece, all - first)}, DType::bfloat16);
+      if (shape.rank() == 1)
+        kernels::fill(stream_, values, name.ends_with(".bias") ? 0 : 1);
+      else
+        kernels::random_normal(stream_, values, deviation_, key_of(seed_, name), first);
+      const int64_t end = first + values.elements();
+      take({.index = i, .first = first, .last = end == all, .dtype = DType::bfloat16, .bytes = {}, .values = values});
+      first = end;
+    } while (first < all);
   }
 }
 

@@ -136,6 +136,11 @@ inline void sincospi(double half_turns, double* sine, double* cosine) {  // exac
   const double angle = (half_turns - 2 * std::rint(half_turns / 2)) * 3.141592653589793;
   *sine = std::sin(angle), *cosine = std::cos(angle);
 }
+inline void sincospif(float half_turns, float* sine, float* cosine) {
+  double s, c;
+  sincospi(double(half_turns), &s, &c);
+  *sine = float(s), *cosine = float(c);
+}
 inline float __fmul_rn(float a, float b) { return a * b; }  // never part of a fused multiply-add
 inline float __fadd_rn(float a, float b) { return a + b; }
 template <class T>

@@ -38,8 +38,8 @@ TEST_P(RandomNormal, AreAFunctionOfKeyAndPlace) {
           return y.values();
         });
         // Numbers of few elements are held against deviations, not against their largest.
-        expected.push_back(1), Values with_one = made;
-        with_one.push_back(1);
+        Values with_one = made;
+        with_one.push_back(1), expected.push_back(1);
         EXPECT_LT(relative_error(with_one, expected), dtype == DType::bfloat16 ? kBfloat16 : kFloat32);
       }
 }

@@ -153,6 +153,9 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("recompute", s.recompute,
         About{"Memory against time: what the backward pass computes again instead of keeping it. auto: as little as "
               "fits."});
+  visit("deterministic", s.deterministic,
+        About{"The same bits again in every run and after every resume. It is always so but on an H100 or H200, where "
+              "cuDNN's attention is faster and adds up gradients in the order they come; true does without it."});
   visit("sample_prompts", s.sample_prompts,
         About{"Prompts answered every eval_steps and at the end, to watch the model change."});
 }

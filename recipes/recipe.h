@@ -105,6 +105,7 @@ struct TrainingSection {
   double max_grad_norm = 1;  // 0: no clipping
   int64_t eval_steps = 0;    // 0: before the first and after the last alone
   RecomputeChoice recompute = RecomputeChoice::automatic;
+  bool deterministic = false;
   std::vector<std::string> sample_prompts;
   bool operator==(const TrainingSection&) const = default;
 };

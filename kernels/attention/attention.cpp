@@ -1,7 +1,9 @@
 #include "kernels/attention/attention.h"
 
 #include <algorithm>
+#include <array>
 
+#include "kernels/attention/attention_library.h"
 #include "kernels/attention/scratch.h"
 #include "kernels/attention/shape.h"
 #include "kernels/core/dispatch.h"
@@ -9,8 +11,8 @@
 namespace hone::kernels {
 
 namespace cpu {
-void attention(Stream&, Tensor&, Tensor&, const Tensor&, const Tensor&, const Tensor&, const DocumentOffsets&,
-               const AttentionShape&);
+void attention(Stream&, Tensor&, Tensor&, LibraryAttention&, const Tensor&, const Tensor&, const Tensor&,
+               const DocumentOffsets&, const AttentionShape&);
 void attention_backward(Stream&, Tensor&, Tensor&, Tensor&, AttentionScratch&, const Tensor&, const Tensor&,
                         const Tensor&, const Tensor&, const Tensor&, const Tensor&, const DocumentOffsets&,
                         const AttentionShape&);
@@ -63,8 +65,11 @@ void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, 
                const DocumentOffsets& documents, const AttentionShape& shape) {
   const Check check("attention", stream);
   check_arguments(check, stream, q, k, v, o, log_sum_exp, documents, shape);
+  LibraryAttention library;
+  if (q.contiguous() && k.contiguous() && v.contiguous() && o.contiguous() && log_sum_exp.contiguous())
+    library = library_attention(stream, false, documents, shape);
   count_flops(stream, 2 * product_flops(documents, shape));
-  run_on<&cpu::attention, &cuda::attention>(stream, o, log_sum_exp, q, k, v, documents, shape);
+  run_on<&cpu::attention, &cuda::attention>(stream, o, log_sum_exp, library, q, k, v, documents, shape);
 }
 
 void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout, const Tensor& q,
@@ -80,10 +85,15 @@ void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, cons
       .delta = Tensor(stream, log_sum_exp.shape(), log_sum_exp.dtype()),
       .by_heads = stream.target() == DeviceType::cpu && q.dtype() != DType::bfloat16 && enough_heads(documents, shape),
       .dk = {},
-      .dv = {}};
+      .dv = {},
+      .library = {}};
   if (scratch.by_heads && shape.heads > shape.kv_heads)
     for (Tensor* part : {&scratch.dk, &scratch.dv}) *part = Tensor(stream, q.shape(), q.dtype());
-  count_flops(stream, (scratch.by_heads ? 5 : 7) * product_flops(documents, shape));
+  const std::array<const Tensor*, 9> all{&dq, &dk, &dv, &dout, &q, &k, &v, &o, &log_sum_exp};
+  if (std::ranges::all_of(all, [](const Tensor* tensor) { return tensor->contiguous(); }))
+    scratch.library = library_attention(stream, true, documents, shape);
+  const bool five = scratch.by_heads || scratch.library;
+  count_flops(stream, (five ? 5 : 7) * product_flops(documents, shape));
   run_on<&cpu::attention_backward, &cuda::attention_backward>(stream, dq, dk, dv, scratch, dout, q, k, v, o,
                                                               log_sum_exp, documents, shape);
 }

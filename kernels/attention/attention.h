@@ -6,6 +6,7 @@
 #pragma once
 #include <cmath>
 #include <limits>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct DocumentOffsets {
   // int32. The first tile_count of n are used; n follows from T and the number of documents alone.
   Tensor tiles = {};
   int64_t tile_count = 0;
+  // For cuDNN: where documents begin in elements of rows of so many; at 0 how long they are. Made when asked for
+  // (attention_library.h), once for all layers.
+  std::shared_ptr<std::map<int64_t, Tensor>> in_elements = std::make_shared<std::map<int64_t, Tensor>>();
 };
 DocumentOffsets documents_on(Stream&, std::vector<int32_t> starts);
 // A call that was counted on meta is repeated with the documents it had (kernels/core/work.h).

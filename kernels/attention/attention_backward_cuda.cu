@@ -290,6 +290,9 @@ __global__ void __launch_bounds__(kKeyThreads, kKeyTiles<head>.blocks)
 void attention_backward(Stream& stream, Tensor& dq, Tensor& dk, Tensor& dv, AttentionScratch& scratch,
                         const Tensor& dout, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o,
                         const Tensor& log_sum_exp, const DocumentOffsets& documents, const AttentionShape& shape) {
+  if (scratch.library &&
+      cudnn_attention_backward(stream, scratch.library, dq, dk, dv, dout, q, k, v, o, log_sum_exp, shape))
+    return;
   const auto* const tiles = reinterpret_cast<const int4*>(documents.tiles.data<int32_t>());
   AttentionBackward p{.dq = rows_of(dq),
                       .dk = rows_of(dk),

@@ -109,7 +109,7 @@ void store_rows(const Head<T>& to, int64_t begin, int64_t count, int64_t head_di
 }
 }  // namespace
 
-void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
+void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, LibraryAttention&, const Tensor& q, const Tensor& k, const Tensor& v,
                const DocumentOffsets& documents, const AttentionShape& shape) {
   visit_stored(q.dtype(), [&]<class T>() {
     using Sum = Wide<T>;

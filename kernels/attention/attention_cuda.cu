@@ -2,6 +2,7 @@
 // keys they see. Tensor cores multiply bfloat16 (mma.sync) and sum in float32; scores never leave registers.
 #include <algorithm>
 
+#include "kernels/attention/attention_library.h"
 #include "kernels/attention/tile_cuda.cuh"
 
 namespace hone::kernels::cuda {
@@ -131,8 +132,9 @@ __global__ void __launch_bounds__(kTileThreads, kForward<head>.blocks)
                    p.head_dim, sums, 1.0f / total[0], 1.0f / total[1], tile_k + strip * head);
 }
 
-void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k, const Tensor& v,
-               const DocumentOffsets& documents, const AttentionShape& shape) {
+void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, LibraryAttention& library, const Tensor& q,
+               const Tensor& k, const Tensor& v, const DocumentOffsets& documents, const AttentionShape& shape) {
+  if (library && cudnn_attention(stream, library, o, log_sum_exp, q, k, v, shape)) return;
   const AttentionForward p{.o = rows_of(o),
                            .log_sum_exp = log_sum_exp.data<float>(),
                            .q = rows_of(q),

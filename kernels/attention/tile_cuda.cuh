@@ -205,8 +205,9 @@ inline Scores scores_of(const AttentionShape& shape) {
   return cap > 0 ? Scores{float(cap * kLog2e), float(2 * kLog2e * scale / cap), reach}
                  : Scores{float(scale * kLog2e), 0, reach};
 }
-// So low that the weight is 0, and yet its square is a number.
-inline constexpr float kUnseen = -1e15f;
+// So low that the weight is 0, and yet its square is a number. A power of two: its product with a factor is then the
+// same whether or not it is rounded before the next sum, so that a row that has seen no key yet subtracts it to 0.
+inline constexpr float kUnseen = -0x1p50f;
 
 // Products of a warp's 16 rows with `columns` others become scores; kUnseen where row and column do not see each
 // other. Both count from the document's first row. `keys`: the rows are keys and the columns queries, else the other

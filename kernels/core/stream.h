@@ -36,6 +36,11 @@ class Stream {
   // shares the CPU's memory and page tables.
   bool reads_host_memory() const { return reads_host_memory_; }
 
+  // Whether attention may go by cuDNN (kernels/attention/attention_library.h): faster on some GPUs, but its gradients'
+  // last bits differ from run to run. Not unless asked for.
+  bool attention_by_library() const { return attention_by_library_; }
+  void set_attention_by_library(bool yes) { attention_by_library_ = yes; }
+
   // On meta: where kernel calls are counted while it is not null.
   Work* work() const { return work_; }
   void count_into(Work* work) { work_ = work; }
@@ -63,6 +68,7 @@ class Stream {
   std::unique_ptr<ThreadPool> pool_;
   std::shared_ptr<void> native_;
   bool reads_host_memory_;
+  bool attention_by_library_ = false;
   Work* work_ = nullptr;
 };
 

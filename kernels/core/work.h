@@ -76,13 +76,16 @@ void for_each_tensor(std::optional<Tensor>& tensor, F&& body) {
   if (tensor) body(*tensor);
 }
 template <class F>
+void for_each_tensor(NestedScales& scales, F&& body) {
+  body(scales.codes), body(scales.nested), body(scales.map);
+}
+template <class F>
 void for_each_tensor(QuantizedTensor& weight, F&& body) {
   body(weight.codes);
   if (auto* plain = std::get_if<FloatScales>(&weight.scales)) {
     body(plain->absmax);
   } else {
-    auto& nested = std::get<NestedScales>(weight.scales);
-    body(nested.codes), body(nested.nested), body(nested.map);
+    for_each_tensor(std::get<NestedScales>(weight.scales), body);
   }
 }
 template <class... T, class F>

@@ -5,7 +5,9 @@
 #include <array>
 #include <cmath>
 
+#include "kernels/attention/attention_library.h"
 #include "kernels/attention/tiles.h"
+#include "kernels/core/cuda/device.h"
 #include "kernels/core/work.h"
 #include "tests/kernels/attention_reference.h"
 #include "tests/support/devices.h"
@@ -117,6 +119,22 @@ TEST_P(Attention, OfSoftenedScores) {
   check({{0, 70, 200}, {2, 1, 16, 0, 3}}, 0);
   check({{0, 70, 200}, {4, 2, 16, 66, 1.5, 0.5}}, 0);
   for (const int64_t head_dim : {96, 128, 256}) check({{0, 70}, {1, 1, head_dim, 0, 2}}, 0);
+}
+
+// cuDNN's, where it is: the same cases beside the same formulas, documents of no length and windows among them, and none
+// of them refused.
+TEST_P(Attention, ByTheLibrary) {
+  if (!on_cuda() || !cuda_attention_library().problem.empty() || hone::cuda_devices().front().major != 9)
+    GTEST_SKIP() << "needs cuDNN and compute capability 9.0: " << cuda_attention_library().problem;
+  stream().set_attention_by_library(true);
+  for (const int64_t window : {0, 2, 65}) {
+    check({{0, 70, 71, 200}, {2, 1, 64, window}}, 0);
+    check({{0, 0, 63, 63, 127}, {2, 2, 64, window}}, 0);
+    check({{0, 257, 600}, {8, 2, 128, window}}, 0);
+    check({{0, 1000}, {4, 1, 96, window, 0, 0.25}}, 0);
+  }
+  stream().set_attention_by_library(false);
+  EXPECT_EQ(kernels::cuda::cudnn_refusals(), std::vector<std::string>());
 }
 
 // The same input gives the same bits again.
@@ -310,6 +328,16 @@ TEST(AttentionOnCuda, TakesBfloat16AndHeadsThatItsTilesHold) {
               joined("[attention] on cuda head_dim must be a multiple of 8 up to 256, got ", head_dim));
   EXPECT_EQ(message(DType::bfloat16, 64, {documents.host}),
             "[attention] documents must be made by documents_on for this stream");
+}
+
+// cuDNN's graphs of both ways are good for compute capability 9.0, as far as the library says it without a GPU.
+TEST(AttentionOnCuda, TheLibraryTakesItsGraphs) {
+  if (!cuda_attention_library().problem.empty()) GTEST_SKIP() << cuda_attention_library().problem;
+  for (const bool backward : {false, true})
+    for (const AttentionShape& shape : {AttentionShape{32, 8, 128}, {14, 2, 64}, {8, 8, 96, 512}, {4, 2, 72, 0, 0, 0.5}})
+      for (const int64_t documents : {1, 2, 64})
+        EXPECT_EQ(kernels::cuda::cudnn_check(backward, documents, 4096, 8192, shape), "");
+  EXPECT_NE(kernels::cuda::cudnn_check(false, 1, 64, 64, {4, 3, 64}), "");
 }
 
 // Every row is in one tile of each list, and each list begins with its longest work.

@@ -95,6 +95,11 @@ class Bench {
   const Sizes sizes;
   const DType dtype;
   Stream& stream() { return stream_; }
+  // Is there cuDNN's attention to compare with?
+  bool by_library() const {
+    return options_.device == "cuda" && cuda_devices().at(size_t(options_.index)).major == 9 &&
+           cuda_attention_library().problem.empty();
+  }
   const OrderedJson& result() const { return result_; }
 
   // What lies between ops; `wide`, what is kept beside it: statistics, norms'
@@ -238,6 +243,12 @@ void attention(Bench& bench) {
   constexpr int64_t kPacked = 2048;
   if (s.tokens > kPacked) attention_in(bench, ", packed in 2,048", kPacked);
   Stream& stream = bench.stream();
+  if (bench.by_library()) {
+    stream.set_attention_by_library(true);
+    attention_in(bench, " by cuDNN", s.tokens);
+    if (s.tokens > kPacked) attention_in(bench, " by cuDNN, packed in 2,048", kPacked);
+    stream.set_attention_by_library(false);
+  }
   const Tensor one = bench.made({1, s.query()}), k = bench.made({s.tokens, s.keys()}),
                lengths = Tensor::from<int32_t>(stream, {1}, {int32_t(s.tokens)});
   Tensor next = bench.made({1, s.query()});

@@ -82,6 +82,23 @@ else()
   set(HONE_HAS_CUDA 0)
 endif()
 
+# HONE_CUDNN: headers of cuDNN and of its front end (NVIDIA's wheel; tools/setup fetches it). The library is looked for when hone runs.
+set(HONE_CUDNN_TEXT "off")
+set(HONE_CUDNN_FOUND OFF)
+if(NOT HONE_CUDNN STREQUAL "OFF" AND HONE_CUDA_FOUND STREQUAL "ON")
+  find_path(HONE_CUDNN_HEADERS cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_path(HONE_CUDNN_FRONTEND cudnn_frontend.h HINTS ${CMAKE_SOURCE_DIR}/build/wheels/cudnn-frontend-1.32.0/include)
+  if(HONE_CUDNN_HEADERS AND HONE_CUDNN_FRONTEND)
+    set(HONE_CUDNN_FOUND ON)
+    set(HONE_CUDNN_TEXT "${HONE_CUDNN_FRONTEND}")
+  else()
+    set(HONE_CUDNN_TEXT "off: cudnn.h or cudnn_frontend.h was not found; tools/setup --cudnn fetches the front end")
+  endif()
+endif()
+if(HONE_CUDNN STREQUAL "ON" AND NOT HONE_CUDNN_FOUND)
+  message(FATAL_ERROR "HONE_CUDNN=ON: ${HONE_CUDNN_TEXT}")
+endif()
+
 if(HONE_CUDA_FOUND STREQUAL "ON")
   target_compile_options(hone_options INTERFACE
     "$<$<COMPILE_LANGUAGE:CUDA>:-O3;-Xcompiler=-Wall,-Wextra;-Werror=all-warnings;-lineinfo>")
@@ -109,9 +126,18 @@ function(hone_add_cuda target)
     # The program starts where there is no CUDA: the runtime is within, other libraries are looked for when it runs.
     target_sources(${target} PRIVATE kernels/core/cuda/matrix_product.cpp)
     target_link_libraries(${target} PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
+    if(HONE_CUDNN_FOUND)
+      target_sources(${target} PRIVATE kernels/attention/attention_cudnn.cpp)
+      set_source_files_properties(kernels/attention/attention_cudnn.cpp PROPERTIES
+        INCLUDE_DIRECTORIES "" COMPILE_OPTIONS "-isystem;${HONE_CUDNN_FRONTEND};-isystem;${HONE_CUDNN_HEADERS};-O1"
+        COMPILE_DEFINITIONS "NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING;CUDNN_FRONTEND_SKIP_JSON_LIB")
+    endif()
   else()
     target_link_libraries(${target} PRIVATE cuda_on_cpu)
     target_include_directories(${target} BEFORE PRIVATE tests/support/cuda_on_cpu)  # its ptx.cuh and shared.cuh before ours
+  endif()
+  if(NOT HONE_CUDNN_FOUND)
+    target_sources(${target} PRIVATE kernels/attention/attention_cudnn_absent.cpp)
   endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS kernels/*_cuda.cu)
   hone_cuda_sources(${target} ${sources})

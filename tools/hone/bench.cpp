@@ -1,6 +1,7 @@
 // hone bench --model SHAPE|MODEL_DIR [--random] [--device cpu|cuda] [--quantization nf4|none] [--tokens 8192] …
 #include <iostream>
 
+#include "kernels/host/text.h"
 #include "tools/hone/environment.h"
 #include "tools/hone/verbs.h"
 #include "trainer/run/benchmark.h"
@@ -9,8 +10,8 @@ namespace hone::tools {
 
 namespace {
 struct BenchArguments {
-  std::string model, device, quantization = "nf4", recompute = "auto";
-  bool random = false, json = false;
+  std::string model, device, memory, quantization = "nf4", recompute = "auto";
+  bool random = false, json = false, deterministic = false;
   int64_t tokens = 8192, sequence = 4096, rank = 16;
   trainer::BenchmarkOptions options;
 };
@@ -34,6 +35,7 @@ recipes::Recipe recipe_of(const BenchArguments& given) {
   require(given.tokens % sequence == 0, ExitCode::usage, "--tokens ", given.tokens,
           " must be a multiple of --sequence ", sequence);
   recipe.data.max_length = sequence, recipe.training.micro_batch_size = given.tokens / sequence;
+  recipe.training.deterministic = given.deterministic;
   using recipes::RecomputeChoice;
   recipe.training.recompute = given.recompute == "none"        ? RecomputeChoice::none
                               : given.recompute == "selective" ? RecomputeChoice::selective
@@ -61,8 +63,15 @@ void add_bench(CLI::App& app, Exit&) {
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--recompute", given->recompute, "as training.recompute (auto)")
       ->check(CLI::IsMember({"auto", "none", "selective", "full"}));
+  verb->add_flag("--deterministic", given->deterministic, "as training.deterministic");
   verb->add_flag("--json", given->json, "the same for programs");
+  verb->add_option("--memory", given->memory, "plan for this much memory, not for what is free here: 28GiB");
   verb->callback([given] {
+    if (!given->memory.empty()) {
+      const std::optional<uint64_t> bytes = parse_bytes(given->memory);
+      require(bytes && *bytes > 0, ExitCode::usage, "--memory: expected a size as 78GiB, got ", given->memory);
+      given->options.memory = *bytes;
+    }
     const trainer::Benchmark done = trainer::benchmark(recipe_of(*given), given->options,
                                                        [](const std::string& line) { std::cerr << line << '\n'; });
     const trainer::Screen screen = standard_output();

@@ -18,6 +18,7 @@ class MetaRun {
  public:
   MetaRun(const RunShape& run, const Weights& weights, const Plan& plan, std::vector<data::Batch> micro_batches)
       : stream_(Stream::meta(run.device)), model_(load_decoder(stream_, run.config, weights, run.load)) {
+    stream_.set_attention_by_library(run.attention_by_library);
     if (run.adapter) {
       add_lora(stream_, model_, *run.adapter, true);
     } else if (run.lora) {

@@ -22,6 +22,7 @@ struct RunShape {
   int64_t sample_tokens = 0;      // longest prompt that is answered; 0: none is
   DeviceType device = DeviceType::cpu;
   OptimizerKind optimizer = OptimizerKind::adamw;
+  bool attention_by_library = false;  // Stream::attention_by_library
 };
 
 // Live and peak bytes of a training step under `plan`, and of evaluating and answering between two steps; by

@@ -25,6 +25,9 @@ constexpr Gpu kGpus[] = {
      .memory_bytes = 2.9e12,
      .attention_flops = 616e12,
      .attention_backward_flops = 495e12,
+     .own_attention_flops = 280e12,
+     .own_attention_backward_flops = 235e12,
+     .attention_by_library = true,
      .launch = 3e-6},
     {.name = "h200",
      .title = "H200 141 GB",
@@ -34,6 +37,9 @@ constexpr Gpu kGpus[] = {
      .memory_bytes = 4.2e12,
      .attention_flops = 616e12,
      .attention_backward_flops = 495e12,
+     .own_attention_flops = 280e12,
+     .own_attention_backward_flops = 235e12,
+     .attention_by_library = true,
      .launch = 3e-6},
     {.name = "gb10",
      .title = "GB10 128 GB",
@@ -43,6 +49,9 @@ constexpr Gpu kGpus[] = {
      .memory_bytes = 230e9,
      .attention_flops = 95e12,
      .attention_backward_flops = 62e12,
+     .own_attention_flops = 57e12,
+     .own_attention_backward_flops = 37e12,
+     .attention_by_library = false,
      .launch = 3e-6},
 };
 
@@ -56,8 +65,7 @@ constexpr double kRows = 0.85;  // what Liger's and Unsloth's kernels that walk 
 constexpr Kind kKinds[] = {
     // Those by bytes are an adapter's, 16 wide: no figure was found, the library cuts their long sums into parts.
     {"products", {"gemm"}, 1, 0.7},
-    // mma.sync, where cuDNN has Hopper's wgmma: FlashAttention 2 reaches about 60 % of FlashAttention 3 there.
-    {"attention", {"attention"}, 0.6, kRows},
+    {"attention", {"attention"}, 1, kRows},
     {"4 bits to 16", {"nf4"}, 1, kRows},
     {"norms", {"rms_norm", "residual_rms_norm"}, 1, kRows},
     {"SwiGLU", {"swiglu"}, 1, kRows},
@@ -77,10 +85,12 @@ const Kind& kind_of(std::string_view op) {
   });
 }
 
-double flops_rate(const Gpu& gpu, std::string_view op) {
-  return op == "attention_backward"    ? gpu.attention_backward_flops
-         : op.starts_with("attention") ? gpu.attention_flops
-                                       : gpu.matrix_flops;
+// Attention that was given a workspace is the library's.
+double flops_rate(const Gpu& gpu, const Work::Call& call) {
+  if (!call.op.starts_with("attention")) return gpu.matrix_flops;
+  const bool library = std::ranges::any_of(call.tensors, [](const Tensor& t) { return t.dtype() == DType::uint8; });
+  if (call.op == "attention_backward") return library ? gpu.attention_backward_flops : gpu.own_attention_backward_flops;
+  return library ? gpu.attention_flops : gpu.own_attention_flops;
 }
 
 KernelTime expected(const Gpu& gpu, const Work::Call& call, double count) {
@@ -93,7 +103,7 @@ KernelTime expected(const Gpu& gpu, const Work::Call& call, double count) {
                   .flops = call.flops * times,
                   .bytes = call.bytes * times,
                   .launches = count * gpu.launch};
-  const double by_flops = time.flops / (kind.flops * flops_rate(gpu, call.op)),
+  const double by_flops = time.flops / (kind.flops * flops_rate(gpu, call)),
                by_bytes = time.bytes / (kind.bytes * gpu.memory_bytes);
   time.by_bytes = by_bytes > by_flops;
   time.seconds = std::max(by_flops, by_bytes) + time.launches;

@@ -18,6 +18,8 @@ struct Gpu {
   uint64_t memory, reserve;           // bytes that are free on an idle one; of them left so (cuda_memory_budget)
   double matrix_flops, memory_bytes;  // a second: bfloat16 products among a step's other kernels; read and written
   double attention_flops, attention_backward_flops;  // a second, of the best known kernels (causal, heads of 128)
+  double own_attention_flops, own_attention_backward_flops;  // of our own kernels
+  bool attention_by_library;                         // cuDNN's is taken where the recipe allows it
   double launch;                                     // seconds between a kernel's end and the next one's work
 };
 std::span<const Gpu> known_gpus();

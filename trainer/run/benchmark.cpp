@@ -159,6 +159,7 @@ Benchmark benchmark(const recipes::Recipe& recipe, const BenchmarkOptions& optio
   if (!recipe.model.path.empty()) base.emplace(recipe.model.path);
   const Config config = base ? base->config : shape_config(recipe.model.shape);
   Stream stream = make_stream(recipe.model);
+  stream.set_attention_by_library(attention_by_library(recipe));
   std::unique_ptr<Weights> weights;
   if (load)
     weights = weights_of(recipe, *base);
@@ -169,7 +170,10 @@ Benchmark benchmark(const recipes::Recipe& recipe, const BenchmarkOptions& optio
   const RunShape run = run_shape(recipe, config, work);
   std::optional<CudaDevice> device;
   if (run.device == DeviceType::cuda) device = cuda_devices().front();
-  Benchmark result{.plan = forecast(recipe, run, *weights, work, {}, budget_of_machine(run.device), &stream,
+  Benchmark result{.plan = forecast(recipe, run, *weights, work, {},
+                                    options.memory > 0 ? Budget{.bytes = options.memory, .asked = true}
+                                                       : budget_of_machine(run.device),
+                                    &stream,
                                     device ? gpu_within(device->name) : nullptr),
                    .adapter = run.lora ? joined("r ", run.lora->rank) : "every parameter",
                    .seconds = {},

@@ -12,6 +12,7 @@ namespace hone::trainer {
 
 struct BenchmarkOptions {
   int64_t steps = 50, warm_up = 10;  // measured, and before
+  uint64_t memory = 0;               // bytes to plan for; 0: what is free here
 };
 
 struct Benchmark {

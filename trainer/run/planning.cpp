@@ -150,7 +150,7 @@ Workload workload_of(const recipes::Recipe& recipe) {
   return load;
 }
 
-RunShape run_shape(const recipes::Recipe& recipe, const Config& config, const Workload& load) {
+RunShape run_shape(const recipes::Recipe& recipe, const Config& config, const Workload& load, const Gpu* gpu) {
   const bool all = trains_everything(recipe);
   RunShape run{.config = config,
                .load = load_options(recipe, all),
@@ -160,7 +160,8 @@ RunShape run_shape(const recipes::Recipe& recipe, const Config& config, const Wo
                .evaluation_tokens = load.evaluation_tokens,
                .sample_tokens = load.sample_tokens,
                .device = device_type(recipe.model),
-               .optimizer = optimizer_of(recipe.training)};
+               .optimizer = optimizer_of(recipe.training),
+               .attention_by_library = attention_by_library(recipe, gpu)};
   if (!all && !recipe.adapter.path.empty()) run.adapter = checkpoints::read_adapter(recipe.adapter.path);
   if (!all)
     run.lora = run.adapter ? options_of(*run.adapter) : lora_options(recipe.adapter, uint64_t(recipe.training.seed));
@@ -194,10 +195,11 @@ Forecast plan_recipe(recipes::Recipe recipe, std::optional<uint64_t> memory, con
                                : budget_of_machine(device);
   std::optional<Stream> stream;  // none: the run is planned for a GPU that is elsewhere
   if (!gpu && (device == DeviceType::cpu || !cuda_devices().empty())) stream.emplace(make_stream(recipe.model));
+  if (stream) stream->set_attention_by_library(attention_by_library(recipe));
   Stream* const measured = stream ? &*stream : nullptr;
   if (!recipe.model.shape.empty()) {
     const Workload load = workload_of(recipe);
-    const RunShape run = run_shape(recipe, shape_config(recipe.model.shape), load);
+    const RunShape run = run_shape(recipe, shape_config(recipe.model.shape), load, gpu);
     return forecast(recipe, run, ShapeWeights(), load, storage_of(recipe, nullptr, run.load, nullptr, load), budget,
                     measured, gpu);
   }
@@ -228,7 +230,7 @@ Forecast plan_recipe(recipes::Recipe recipe, std::optional<uint64_t> memory, con
     load.rows = std::llround(times * double(load.rows)), load.tokens *= times, load.learned *= times;
     load.evaluation_tokens = workload_of(recipe).evaluation_tokens;
   }
-  const RunShape run = run_shape(recipe, base.config, load);
+  const RunShape run = run_shape(recipe, base.config, load, gpu);
   return forecast(recipe, run, *weights_of(recipe, base), load,
                   storage_of(recipe, &base, run.load, whole ? &corpus : nullptr, load), budget, measured, gpu);
 }

@@ -11,7 +11,7 @@ Workload workload_of(const recipes::Recipe&, const Corpus&, const std::optional<
 Workload workload_of(const recipes::Recipe&);
 
 // The run as the planner sees it: adapter.path is read where it is set.
-RunShape run_shape(const recipes::Recipe&, const Config&, const Workload&);
+RunShape run_shape(const recipes::Recipe&, const Config&, const Workload&, const Gpu* gpu = nullptr);
 
 // Where the run keeps its files, and what is there. `corpus` null: its data is not prepared; `base` null: it is not
 // known. `load`: as far as the data was looked at.

@@ -28,6 +28,13 @@ recipes::Compute compute_of(const recipes::ModelSection& model) {
   return cuda ? Compute::bfloat16 : Compute::float32;
 }
 
+bool attention_by_library(const recipes::Recipe& recipe, const Gpu* gpu) {
+  if (recipe.training.deterministic || device_type(recipe.model) != DeviceType::cuda) return false;
+  if (gpu) return gpu->attention_by_library;
+  const std::vector<CudaDevice> gpus = cuda_devices();
+  return !gpus.empty() && gpus.front().major == 9 && cuda_attention_library().problem.empty();
+}
+
 Stream make_stream(const recipes::ModelSection& model) {
   if (device_type(model) == DeviceType::cuda) return Stream::cuda();
   const int all = std::max(1, int(std::thread::hardware_concurrency()));

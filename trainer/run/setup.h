@@ -11,6 +11,7 @@
 #include "trainer/model/lora.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
+#include "trainer/plan/roofline.h"
 
 namespace hone::trainer {
 
@@ -32,6 +33,10 @@ struct Base {
 // What `auto` stands for here. Errors: a type that the device does not compute in.
 DeviceType device_type(const recipes::ModelSection&);
 recipes::Compute compute_of(const recipes::ModelSection&);
+
+// Whether training takes cuDNN's attention: on compute capability 9.0, where the library is found and the recipe does not
+// ask for the same bits again. `gpu`: of that GPU instead of this machine's.
+bool attention_by_library(const recipes::Recipe&, const Gpu* gpu = nullptr);
 
 // A stream on the device the recipe names. Error: this build or this machine does not have it.
 Stream make_stream(const recipes::ModelSection&);

@@ -30,7 +30,7 @@ Json facts_of(const recipes::Recipe& recipe, const Base& base, const Corpus& cor
   settings.erase("output");
   for (const char* key : {"threads", "device", "shape", "cache"}) settings["model"].erase(key);
   settings["data"].erase("shards");
-  for (const char* key : {"eval_steps", "sample_prompts", "recompute"}) settings["training"].erase(key);
+  for (const char* key : {"eval_steps", "sample_prompts", "recompute", "deterministic"}) settings["training"].erase(key);
   return {{"recipe", settings},
           {"base", base.directory.fingerprint()},
           {"data", corpus.hash},
@@ -106,6 +106,7 @@ class Run {
     weights_ = weights_of(recipe_, base_);
     shape_ = run_shape(recipe_, base_.config, load);
     Stream measuring = make_stream(recipe_.model);  // of its own: what it takes is not the run's
+    for (Stream* stream : {&stream_, &measuring}) stream->set_attention_by_library(shape_->attention_by_library);
     const Forecast planned =
         forecast(recipe_, *shape_, *weights_, load, storage_of(recipe_, &base_, shape_->load, &corpus_, load),
                  budget_of_machine(stream_.device().type), &measuring);

@@ -76,7 +76,7 @@ CudaVersions cuda_versions() {
 std::vector<CudaLibrary> cuda_libraries() {
   CudaLibrary products{"cuBLASLt", {}, {}};
   products.version = kernels::cuda::matrix_library(&products.problem);
-  return {products};
+  return {products, cuda_attention_library()};
 }
 
 CudaBudget cuda_memory_budget(const CudaDevice& device) {

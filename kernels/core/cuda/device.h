@@ -31,6 +31,7 @@ struct CudaLibrary {
   std::string name, version, problem;  // "cuBLASLt", "13.1.0"; where it is not found, what the system said
 };
 std::vector<CudaLibrary> cuda_libraries();
+CudaLibrary cuda_attention_library();  // cuDNN among them
 // Why there are no devices: "this program was built without CUDA", or what the driver said. Empty where there are.
 std::string why_no_cuda();
 

@@ -1,0 +1,52 @@
+#include "kernels/attention/attention_library.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace hone::kernels {
+
+namespace {
+// What cuDNN's way back keeps, in float32: dq as it grows, dk and dv of every head, a sum a row. Beside it, room for
+// what its kernels want for themselves.
+int64_t workspace_bytes(bool backward, int64_t tokens, const AttentionShape& shape) {
+  constexpr int64_t kRoom = int64_t(4) << 20;
+  return kRoom + (backward ? tokens * shape.heads * (3 * shape.head_dim + 1) * 4 : 0);
+}
+}  // namespace
+
+LibraryAttention library_attention(Stream& stream, bool backward, const DocumentOffsets& documents,
+                                   const AttentionShape& shape) {
+  const std::vector<int32_t>& starts = *documents.host;
+  const int64_t tokens = starts.back(), width = shape.heads * shape.head_dim;
+  if (!stream.attention_by_library() || stream.target() != DeviceType::cuda || shape.softcap > 0 ||
+      shape.head_dim > 128 || tokens == 0 || tokens * width > INT32_MAX)
+    return {};
+  LibraryAttention library;
+  for (size_t d = 0; d + 1 < starts.size(); ++d)
+    library.longest = std::max<int64_t>(library.longest, starts[d + 1] - starts[d]);
+  library.longest = int64_t(std::bit_ceil(uint64_t(library.longest)));
+  library.documents = int64_t(std::bit_ceil(starts.size() - 1));
+  const auto kept = [&](int64_t elements) -> Tensor& { return (*documents.in_elements)[elements]; };
+  const auto begins = [&](int64_t elements) {
+    Tensor& made = kept(elements);
+    if (!made) {
+      std::vector<int32_t> at(size_t(library.documents) + 1, int32_t(tokens * elements));
+      std::ranges::transform(starts, at.begin(), [&](int32_t start) { return int32_t(start * elements); });
+      made = Tensor::from(stream, {std::ssize(at)}, at);
+    }
+    return made;
+  };
+  if (!kept(0)) {
+    std::vector<int32_t> lengths(size_t(library.documents), 0);
+    for (size_t d = 0; d + 1 < starts.size(); ++d) lengths[d] = starts[d + 1] - starts[d];
+    kept(0) = Tensor::from(stream, {library.documents}, lengths);
+  }
+  library.lengths = kept(0);
+  library.of_queries = begins(width);
+  library.of_keys = begins(shape.kv_heads * shape.head_dim);
+  library.of_statistics = begins(shape.heads);
+  library.workspace = Tensor(stream, {workspace_bytes(backward, tokens, shape)}, DType::uint8);
+  return library;
+}
+
+}  // namespace hone::kernels

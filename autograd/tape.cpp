@@ -40,6 +40,12 @@ void GradSink::add(const Slot& slot, Tensor gradient) {
   }
 }
 
+Tensor* GradSink::sum(const Slot& slot) {
+  if (!slot.wanted() || slot.parameter_) return nullptr;
+  Tensor& sum = tape_.gradients_[slot.index_];
+  return sum && sum.sole_owner() ? &sum : nullptr;
+}
+
 Tensor& GradSink::accumulator(const Slot& slot) {
   require(slot.parameter_ != nullptr, "[autograd] only a trainable parameter has an accumulator");
   require(bool(slot.parameter_->grad), "[autograd] ", slot.parameter_->name,

@@ -80,6 +80,8 @@ class GradSink {
   // Keeps the handle; adds in place only into memory that nobody else can see. Ignores slots that are not wanted and
   // empty tensors.
   void add(const Slot&, Tensor gradient);
+  // What was added for a Var so far, for kernels that add to it in place; null where nothing was, or others see it.
+  Tensor* sum(const Slot&);
   // The parameter's flat gradient buffer, for kernels that add (beta = 1).
   Tensor& accumulator(const Slot&);
 

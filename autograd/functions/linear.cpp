@@ -104,9 +104,11 @@ std::vector<Var> linears(Tape& tape, const Var& x, const Var& dropped, std::span
   for (size_t i = 0; i < parts.size(); ++i) {
     const Part& part = parts[i];
     Tensor y(stream, {tokens, kernels::linear_outputs(part.weight)}, dtype);
-    kernels::linear(stream, y, x.value(), part.weight);
+    // The adapter's share first: it only writes y, and the product that is bound by arithmetic reads it. The other way
+    // round y would be read and written once more, and rounded twice.
+    if (part.b_value) kernels::linear(stream, y, low.columns(part.first, part.end), part.b_value, 0, part.scale);
+    kernels::linear(stream, y, x.value(), part.weight, part.b_value ? 1 : 0);
     if (given[i].bias) kernels::add_bias(stream, y, given[i].bias->value);
-    if (part.b_value) kernels::linear(stream, y, low.columns(part.first, part.end), part.b_value, 1, part.scale);
     ys.push_back(std::move(y));
   }
   return tape.record(
@@ -119,27 +121,25 @@ std::vector<Var> linears(Tape& tape, const Var& x, const Var& dropped, std::span
         if (low) dlow = Tensor(stream, low.shape(), low.dtype());
         for (size_t i = 0; i < parts.size(); ++i) {
           const Part& part = parts[i];
-          if (!dys[i]) {  // not used
-            if (Tensor none = part.b_value ? dlow.columns(part.first, part.end) : Tensor())
-              kernels::fill(stream, none, 0);
-            continue;
+          if (dys[i]) {
+            part_gradients(grads, part, dys[i], part.w.wanted() ? x_saved.get(stream) : Tensor(), low, dlow);
+          } else if (Tensor none = part.b_value ? dlow.columns(part.first, part.end) : Tensor()) {
+            kernels::fill(stream, none, 0);  // not used
           }
-          part_gradients(grads, part, dys[i], part.w.wanted() ? x_saved.get(stream) : Tensor(), low, dlow);
-          if (back) {
-            const double more = dx ? 1 : 0;
-            if (!dx) dx = Tensor(stream, {dys[i].rows(), kernels::linear_inputs(part.weight)}, dys[i].dtype());
-            kernels::linear_input_gradient(stream, dx, dys[i], part.weight, more);
-          }
-          dys[i] = {};
         }
         for (Stack& stack : stacked_gradients(parts, grads))
           kernels::linear_weight_gradient(stream, stack.rows, columns_of(dlow, stack), dropped_saved.get(stream));
         if (!back) return;
-        Tensor& to = dropped == x ? dx : ddropped;  // no dropout: one gradient, one buffer
-        for (const Stack& stack : stacked_values(parts)) {
+        const auto add_to = [&](Tensor& to, const Tensor& dy, const kernels::LinearWeight& weight) {
           const double more = to ? 1 : 0;
-          if (!to) to = Tensor(stream, dx.shape(), dx.dtype());
-          kernels::linear_input_gradient(stream, to, columns_of(dlow, stack), stack.rows, more);
+          if (!to) to = Tensor(stream, {dy.rows(), kernels::linear_inputs(weight)}, dy.dtype());
+          kernels::linear_input_gradient(stream, to, dy, weight, more);
+        };
+        Tensor& to = dropped == x ? dx : ddropped;  // no dropout: one gradient, one buffer
+        for (const Stack& stack : stacked_values(parts)) add_to(to, columns_of(dlow, stack), stack.rows);
+        for (size_t i = 0; i < parts.size(); ++i) {
+          if (dys[i]) add_to(dx, dys[i], parts[i].weight);
+          dys[i] = {};
         }
         grads.add(dropped, std::move(ddropped));
         grads.add(x, std::move(dx));

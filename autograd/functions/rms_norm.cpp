@@ -25,11 +25,13 @@ Var rms_norm(Tape& tape, const Var& x, const Var& weight, double eps) {
                      [saved, inv_rms, w = weight.value(), x = x.slot(), weight = weight.slot()](std::span<Tensor> dys,
                                                                                                 GradSink& grads) {
                        const Tensor& from = saved.get(grads.stream());
+                       Tensor* const weights = weight.wanted() ? &grads.accumulator(weight) : nullptr;
+                       if (Tensor* const sum = grads.sum(x))
+                         return kernels::rms_norm_backward(grads.stream(), sum, weights, dys[0], from, inv_rms, w, sum);
                        Tensor dx;
                        if (x.wanted()) dx = Tensor(grads.stream(), from.shape(), from.dtype());
-                       kernels::rms_norm_backward(grads.stream(), dx ? &dx : nullptr,
-                                                  weight.wanted() ? &grads.accumulator(weight) : nullptr, dys[0], from,
-                                                  inv_rms, w);
+                       kernels::rms_norm_backward(grads.stream(), dx ? &dx : nullptr, weights, dys[0], from, inv_rms,
+                                                  w);
                        grads.add(x, std::move(dx));
                      });
 }

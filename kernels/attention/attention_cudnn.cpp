@@ -3,7 +3,7 @@
 #include <cudnn_frontend.h>
 #include <dlfcn.h>
 
-#include <array>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +25,9 @@ namespace {
 const std::string& problem() {
   static const std::string said = [] {
     std::string first;
+    constexpr const char* kRuntime = "libcudart.so.13";  // which the front end looks for by itself, and one of CUDA 12
+    if (!::dlopen(kRuntime, RTLD_NOW | RTLD_LOCAL)) return std::string(::dlerror());
+    ::setenv("CUDNN_FRONTEND_CUDART_LIB_NAME", kRuntime, 0);
     for (const char* place : {"libcudnn.so.9", "/usr/local/cuda/lib64/libcudnn.so.9"}) {
       if ((fe::cudnn_dlhandle = ::dlopen(place, RTLD_NOW | RTLD_LOCAL))) return std::string();
       if (first.empty()) first = ::dlerror();
@@ -186,8 +189,6 @@ bool run(Stream& stream, const LibraryAttention& library, const Form& form, Poin
   auto place = all.prepared.find(form);
   if (place == all.prepared.end()) {
     Prepared made = prepare(handle, form);
-    if (std::getenv("HONE_CUDNN_TALK"))
-      std::fprintf(stderr, "cudnn backward %d documents %d longest %d tokens %d: %s workspace %ld of %ld\n", int(form.backward), int(form.documents), int(form.longest), int(form.tokens), made.refusal.c_str(), made.workspace, library.workspace.elements());
     if (made.graph && made.workspace > library.workspace.elements())
       made = {.graph = {}, .refusal = joined("it wants ", made.workspace, " bytes, planned are ", library.workspace.elements())};
     if (!made.graph)

@@ -80,7 +80,7 @@ std::vector<CudaLibrary> cuda_libraries() {
 }
 
 CudaBudget cuda_memory_budget(const CudaDevice& device) {
-  size_t free = 0, reserve = size_t(512) << 20;
+  size_t free = 0, reserve = size_t(1) << 30;
   if (device.unified) {
     free = available_memory();
     reserve = std::max(size_t(8) << 30, free / 100 * 8);

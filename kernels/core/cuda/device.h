@@ -35,8 +35,8 @@ CudaLibrary cuda_attention_library();  // cuDNN among them
 // Why there are no devices: "this program was built without CUDA", or what the driver said. Empty where there are.
 std::string why_no_cuda();
 
-// Bytes that this process may take on the device, and what is free and left so: half a GiB of a device's own memory
-// for CUDA's libraries; where the memory is the host's too, 8 GiB or 8 % of what the host can give (MemAvailable).
+// Bytes that this process may take on the device, and what is free and left so: 1 GiB of a device's own memory
+// for CUDA's libraries and for what the pool cannot place; where the memory is the host's too, 8 GiB or 8 % of what the host can give (MemAvailable).
 // There never cudaMemGetInfo: it counts the page cache as used, and a host that runs out stands still instead of
 // failing.
 struct CudaBudget {

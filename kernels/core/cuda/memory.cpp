@@ -67,10 +67,9 @@ class CudaAllocator final : public Allocator {
  public:
   CudaAllocator(CudaDevice device, size_t budget, std::shared_ptr<void> owner)
       : device_(std::move(device)), budget_(budget), owner_(std::move(owner)), staging_(queue()) {
-    cudaMemPool_t pool = nullptr;
-    check(cudaDeviceGetDefaultMemPool(&pool, device_.index), "cudaDeviceGetDefaultMemPool");
+    check(cudaDeviceGetDefaultMemPool(&pool_, device_.index), "cudaDeviceGetDefaultMemPool");
     uint64_t keep = std::numeric_limits<uint64_t>::max();  // what was given back stays for the next who asks
-    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), "cudaMemPoolSetAttribute");
+    check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep), "cudaMemPoolSetAttribute");
   }
 
   void to_device(void* device, const void* host, size_t bytes) override {
@@ -89,7 +88,15 @@ class CudaAllocator final : public Allocator {
     check(cudaSetDevice(device_.index), "cudaSetDevice");
     void* memory = nullptr;
     cudaError_t error = cudaErrorMemoryAllocation;
-    if (usage().live + bytes <= budget_) error = cudaMallocAsync(&memory, bytes, queue());
+    if (usage().live + bytes <= budget_) {
+      error = cudaMallocAsync(&memory, bytes, queue());
+      if (error == cudaErrorMemoryAllocation) {  // what is free lies in pieces: the pool gives them back, and asks anew
+        (void)cudaGetLastError();
+        check(cudaStreamSynchronize(queue()), "cudaStreamSynchronize");
+        check(cudaMemPoolTrimTo(pool_, 0), "cudaMemPoolTrimTo");
+        error = cudaMallocAsync(&memory, bytes, queue());
+      }
+    }
     if (error == cudaErrorMemoryAllocation) {
       (void)cudaGetLastError();
       fail(ExitCode::memory, "[memory] cuda:", device_.index, " (", device_.name, ") has no ", bytes_text(bytes),
@@ -111,6 +118,7 @@ class CudaAllocator final : public Allocator {
   cudaStream_t queue() const { return static_cast<cudaStream_t>(owner_.get()); }
   CudaDevice device_;
   size_t budget_;
+  cudaMemPool_t pool_ = nullptr;
   std::shared_ptr<void> owner_;
   Staging staging_;
 };

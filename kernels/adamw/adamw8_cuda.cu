@@ -92,7 +92,6 @@ namespace {
 MomentBytes bytes_of(Moment8& moment, const MomentMap& map) {
   return {moment.codes.data<uint8_t>(), moment.absmax.data<float>(), table_of<256>(map.map), table_of<256>(map.tree)};
 }
-bool is_aligned(const void* address, size_t bytes) { return reinterpret_cast<std::uintptr_t>(address) % bytes == 0; }
 }  // namespace
 
 void adamw8(Stream& stream, Tensor& values, Moment8& first, Moment8& second, Tensor& steps, Tensor& factors,

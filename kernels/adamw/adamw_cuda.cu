@@ -78,7 +78,7 @@ void add_to_totals(Stream& stream, Tensor& totals, const Tensor& loss, int64_t t
 void gradient_squares(Stream& stream, Tensor& totals, Tensor& partials, const Tensor& gradients) {
   visit_float(gradients.dtype(), [&]<class T>() {
     const T* const g = gradients.data<T>();
-    const bool vectors = rows_are_aligned(0, 0, g);
+    const bool vectors = is_aligned(g, 16);
     launch(stream, vectors ? gradient_squares_kernel<T, 16 / sizeof(T)> : gradient_squares_kernel<T, 1>,
            {partials.elements()}, {kAdamWThreads}, shared_bytes<double>(kAdamWThreads / 32), partials.data<double>(), g,
            gradients.elements());
@@ -104,8 +104,8 @@ void adamw(Stream& stream, Tensor& values, Tensor& first, Tensor& second, Tensor
                          .rest2 = T(1 - options.beta2),
                          .eps = T(options.eps),
                          .keep = T(1 - rate * options.decay)};
-    const bool vectors = rows_are_aligned(0, 0, p.values) && rows_are_aligned(0, 0, p.first) &&
-                         rows_are_aligned(0, 0, p.second) && rows_are_aligned(0, 0, p.gradients);
+    const bool vectors =
+        is_aligned(p.values, 16) && is_aligned(p.first, 16) && is_aligned(p.second, 16) && is_aligned(p.gradients, 16);
     const int64_t threads = vectors ? (p.elements + 16 / sizeof(T) - 1) / (16 / sizeof(T)) : p.elements;
     launch(stream, vectors ? adamw_kernel<T, 16 / sizeof(T)> : adamw_kernel<T, 1>,
            {(threads + kAdamWThreads - 1) / kAdamWThreads}, {kAdamWThreads}, 0, p);

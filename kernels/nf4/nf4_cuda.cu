@@ -258,8 +258,9 @@ __global__ void __launch_bounds__(kNf4Threads) nf4_linear_kernel(const __grid_co
 #endif
   const int output = threadIdx.x % kNf4Outputs, row = threadIdx.x / kNf4Outputs;
   const int64_t n = int64_t(blockIdx.x) * kNf4Outputs + output;
+  if (row >= p.rows) return;
 #ifndef MUTANT_NF4_LINEAR_WRITES_OUTSIDE
-  if (row >= p.rows || n >= p.outputs) return;
+  if (n >= p.outputs) return;
 #endif
   float total = 0;
 #pragma unroll
@@ -270,8 +271,6 @@ __global__ void __launch_bounds__(kNf4Threads) nf4_linear_kernel(const __grid_co
 
 namespace {
 int64_t blocks_for(int64_t threads) { return (threads + kNf4Threads - 1) / kNf4Threads; }
-
-bool is_aligned(const void* address, size_t bytes) { return reinterpret_cast<std::uintptr_t>(address) % bytes == 0; }
 }  // namespace
 
 void nf4_quantize(Stream& stream, QuantizedTensor& weight, int64_t first_element, const Tensor& values) {

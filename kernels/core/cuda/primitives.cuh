@@ -117,12 +117,15 @@ __device__ __forceinline__ Vector<T, count> narrowed(const Vector<Computed<T>, c
   return r;
 }
 
+inline bool is_aligned(const void* address, size_t bytes) {
+  return reinterpret_cast<std::uintptr_t>(address) % bytes == 0;
+}
 // How many elements of T a kernel may load at once: those of 16 bytes where every address and the width allow it,
 // else 1. Host code: template <class… > launches kernel<T, 16 / sizeof(T)> or kernel<T, 1>.
 template <class T>
 bool rows_are_aligned(int64_t width, int64_t stride, const T* first) {
   constexpr int64_t kCount = 16 / sizeof(T);
-  return width % kCount == 0 && stride % kCount == 0 && reinterpret_cast<std::uintptr_t>(first) % 16 == 0;
+  return width % kCount == 0 && stride % kCount == 0 && is_aligned(first, 16);
 }
 
 // Eight bfloat16 of one 16-byte load, as float.

@@ -33,10 +33,24 @@ ParameterSet::ParameterSet(Stream& stream, const std::vector<ParameterPtr>& para
     kernels::copy(stream, place, p->value);
     p->value = place;
     p->grad = gradients_.flat_range(at, p->value.shape());
+    firsts_.push_back(at);
     at += padded(p);
   }
 }
 
 void ParameterSet::clear_gradients(Stream& stream) { kernels::fill(stream, gradients_, 0); }
+
+NarrowedParameters::NarrowedParameters(Stream& stream, ParameterSet& set, DType dtype) : set_(set) {
+  if (dtype == set.values().dtype()) return;
+  Tensor all(stream, set.values().shape(), dtype);
+  kernels::convert(stream, all, set.values());
+  for (size_t i = 0; i < set.trainable_.size(); ++i) {
+    Parameter& p = *set.trainable_[i];
+    p.narrowed = all.flat_range(set.firsts_[i], p.value.shape());
+  }
+}
+NarrowedParameters::~NarrowedParameters() {
+  for (const ParameterPtr& p : set_.trainable()) p->narrowed = {};
+}
 
 }  // namespace hone::autograd

@@ -14,6 +14,7 @@ struct Parameter {
   Tensor value;
   Tensor grad;  // empty until a ParameterSet holds it; float32 (float64 for a float64 value)
   bool trainable = true, decay = true;
+  Tensor narrowed = {};  // the value in the type that is computed in, while a NarrowedParameters lives; else empty
 };
 using ParameterPtr = std::shared_ptr<Parameter>;  // a tied head and embedding are one Parameter
 using Weight = std::variant<ParameterPtr, QuantizedTensor>;
@@ -33,9 +34,24 @@ class ParameterSet {
   void clear_gradients(Stream&);
 
  private:
+  friend class NarrowedParameters;
   std::vector<ParameterPtr> trainable_;
+  std::vector<int64_t> firsts_;  // where their values begin
   Tensor values_, gradients_;
   int64_t decay_end_ = 0;
+};
+
+// For as long as it lives, all values of a set once more in the type that is computed in, made by one kernel: else every
+// op that takes one converts it, hundreds of small kernels a step. Nothing may change the values meanwhile. With the
+// values' own type it does nothing.
+class NarrowedParameters {
+ public:
+  NarrowedParameters(Stream&, ParameterSet&, DType);
+  ~NarrowedParameters();
+  NarrowedParameters(const NarrowedParameters&) = delete;
+
+ private:
+  const ParameterSet& set_;
 };
 
 }  // namespace hone::autograd

@@ -1,5 +1,7 @@
 #include "trainer/train_loop.h"
 
+#include <optional>
+
 #include "kernels/host/clock.h"
 #include "trainer/model/batch.h"
 #include "trainer/plan/memory.h"
@@ -30,6 +32,11 @@ StepReport TrainLoop::step() {
   const Stopwatch waiting;
   const std::vector<data::Batch> micro_batches = batches_(step_);
   const double waited = waiting.seconds();
+  std::optional<autograd::NarrowedParameters> narrowed;
+  if (!model_.embedding->trainable) {  // adapters are small beside the base; of all parameters it would be a second model
+    const MemoryScope workspace = memory_for(stream_, Memory::workspace);
+    narrowed.emplace(stream_, parameters_, model_.dtype);
+  }
   for (const data::Batch& host : micro_batches) {
     const MemoryScope forward = memory_for(stream_, Memory::activations);
     const DeviceBatch batch = upload(stream_, model_, host);
@@ -40,6 +47,7 @@ StepReport TrainLoop::step() {
     totals_.add(stream_, loss.value(), batch.targets.count);
     tokens += int64_t(host.tokens.size());
   }
+  narrowed.reset();
   ranks_->all_reduce_sum(stream_, parameters_.gradients(), totals_.tensor());
   totals_.measure_gradients(stream_, parameters_.gradients());
   const double rate = options_.rate(step_);

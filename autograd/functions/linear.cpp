@@ -18,6 +18,8 @@ Var weight_var(Tape& tape, const Weight& weight) {
 }
 Var bias_var(Tape& tape, const ParameterPtr& bias) { return bias ? tape.parameter(bias) : tape.constant({}); }
 
+const Tensor& computed(const ParameterPtr& p) { return p->narrowed ? p->narrowed : p->value; }
+
 // What the way back needs of a part.
 struct Part {
   kernels::LinearWeight weight;
@@ -88,7 +90,7 @@ std::vector<Var> linears(Tape& tape, const Var& x, const Var& dropped, std::span
     keep_x |= w.wanted();
     if (!from.lora) continue;
     const Var a = tape.parameter(from.lora->a), b = tape.parameter(from.lora->b);
-    part.a = a.slot(), part.b = b.slot(), part.a_value = a.value(), part.b_value = b.value();
+    part.a = a.slot(), part.b = b.slot(), part.a_value = computed(from.lora->a), part.b_value = computed(from.lora->b);
     part.scale = from.lora->scale;
     part.first = ranks, part.end = ranks += a.value().rows();
     inputs.insert(inputs.end(), {a, b});

@@ -41,7 +41,7 @@ class GpuCheck : public testing::Test {
   // hone, of a machine whose only GPU is this one; kernels_test, of which `bad` says how Rope ends.
   void programs(const std::string& gpu, const std::string& bad) const {
     program("hone",
-            "[ \"$1\" = doctor ] || exit 2\ncat <<'E'\n{\"gpus\": [" + gpu +
+            "[ \"$1\" != bench ] || { " + bench_ + "; }\n[ \"$1\" = doctor ] || exit 2\ncat <<'E'\n{\"gpus\": [" + gpu +
                 "], \"no_gpu\": \"CUDA lists no device\", \"cuda\": {\"driver\": \"13.0\", \"runtime\": \"13.0\"}, "
                 "\"libraries\": [{\"name\": \"cuBLASLt\", \"version\": \"13.1.0\", \"problem\": \"\"}]}\nE\n" +
                 (gpu.empty() ? "echo 'hone: no GPU can be used' >&2; exit 6\n" : ""));
@@ -67,6 +67,7 @@ echo '{"testsuites": [{"testsuite": [{"name": "Reads/cuda", "result": "COMPLETED
     throw std::runtime_error("no results were written");
   }
   TemporaryFolder folder_;
+  std::string bench_ = "exit 2";  // what the made-up hone does for this verb
 };
 
 TEST_F(GpuCheck, PlansWithoutAGpu) {
@@ -122,6 +123,28 @@ TEST_F(GpuCheck, WritesWhatItFound) {
   EXPECT_EQ(result().at("parts").size(), 3u);
 }
 
+// A setting that this GPU does not hold is no failure; one that fails otherwise is, and the others are measured.
+TEST_F(GpuCheck, MeasuresTrainingSteps) {
+  bench_ = R"(case "$*" in *--help*) echo --model; exit ;; *70b*) echo 'hone: this needs 77 GiB' >&2; exit 5 ;; esac
+echo '{"tokens_per_second": 15400.4, "mean_step_seconds": 0.53, "expected_step_seconds": 0.53, "peak_bytes": 53687091200,
+  "planned_peak_bytes": 53687091200, "matrix_share": 0.7, "expected_tokens_per_second": 15456, "recompute": "nothing made again"}'
+exit 0)";
+  programs(kGpu, "");
+  const Outcome outcome = run_parts("--part train");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+  EXPECT_NE(outcome.out.find("15,400 tokens/s"), std::string::npos) << outcome.out;
+  const Json runs = result().at("parts").at("train").at("runs");
+  ASSERT_EQ(runs.size(), 7u);
+  EXPECT_EQ(runs.at(0).at("tokens_per_second"), 15400.4);
+  EXPECT_NE(runs.at(6).at("problem").get<std::string>().find("this needs 77 GiB"), std::string::npos);
+
+  bench_.replace(bench_.find("exit 5"), 6, "exit 1");
+  programs(kGpu, "");
+  const Outcome failed = run_parts("--part train");
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_NE(failed.out.find("70B nf4"), std::string::npos) << failed.out;
+}
+
 TEST_F(GpuCheck, APartThatFailsStopsNoOther) {
   struct Case {
     const char *bad, *said;
@@ -170,23 +193,26 @@ TEST_F(GpuCheck, MarksFiguresOfASlowGpu) {
 
 TEST_F(GpuCheck, PacksAndRunsThere) {
   programs(kGpu, "");
-  const std::string bundle = (folder_ / "bundle").string();
-  const Outcome packed = run_parts("--pack " + bundle);
+  const std::string at = folder_.path().string(), archive = at + "/bundle.tar.xz", there = at + "/hone-gpu";
+  const Outcome packed = run_parts("--pack " + archive);
   EXPECT_EQ(packed.exit_code, 0) << packed.out << packed.err;
-  for (const char* file : {"gpu_check", "commit", "bin/hone", "bin/kernels_test", "bin/hone_bench", "tests/golden/nf4"})
-    EXPECT_TRUE(fs::exists(fs::path(bundle) / file)) << file;
-  EXPECT_EQ(run_parts("--pack " + bundle).exit_code, 1) << "it is there already";
-  const Outcome there = run("--part all", bundle + "/gpu_check");
-  EXPECT_NE(there.out.find("tests\n"), std::string::npos) << there.out << there.err;
-  EXPECT_EQ(there.out.find("build\n"), std::string::npos) << "there is nothing to build";
-  EXPECT_TRUE(fs::exists(fs::path(bundle) / "results"));
+  EXPECT_EQ(run_parts("--pack " + archive).exit_code, 1) << "it is there already";
+  ASSERT_EQ(std::system(("tar -xf " + archive + " -C " + at).c_str()), 0);
+  for (const char* file : {"gpu_check", "peer_gpu.py", "commit", "bin/hone", "bin/kernels_test", "bin/hone_bench",
+                           "tests/golden/nf4"})
+    EXPECT_TRUE(fs::exists(fs::path(there) / file)) << file;
+  const Outcome ran = run("--part tests --part ops", there + "/gpu_check");
+  EXPECT_NE(ran.out.find("tests\n"), std::string::npos) << ran.out << ran.err;
+  EXPECT_TRUE(fs::exists(fs::path(there) / "results"));
+  const Outcome all = run("--dry-run", there + "/gpu_check");
+  EXPECT_EQ(all.out.find("build "), std::string::npos) << "there is nothing to build";
 
-  fs::remove_all(bundle);
-  fs::resize_file(folder_ / "bin/hone_bench", uintmax_t(65) << 20);
-  const Outcome large = run_parts("--pack " + bundle);
+  fs::remove(archive);
+  ASSERT_EQ(std::system(("head -c 70000000 /dev/urandom >" + at + "/bin/hone_bench").c_str()), 0);
+  const Outcome large = run_parts("--pack " + archive);
   EXPECT_EQ(large.exit_code, 1);
   EXPECT_NE(large.err.find("more than 64"), std::string::npos) << large.err;
-  EXPECT_FALSE(fs::exists(bundle));
+  EXPECT_FALSE(fs::exists(archive));
 }
 
 }  // namespace

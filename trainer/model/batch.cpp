@@ -5,11 +5,16 @@
 namespace hone::trainer {
 
 DeviceBatch upload(Stream& stream, const Decoder& model, const data::Batch& batch) {
+  // Here, where they are still the host's: a kernel would read beside the table.
+  const auto check = [&](const char* what, int32_t id) {
+    require(id >= 0 && id < model.config.vocabulary, ExitCode::input, "[batch] ", what, ' ', id,
+            " is outside the vocabulary of ", model.config.vocabulary, "; was the data tokenised for another model?");
+  };
+  for (const int32_t token : batch.tokens) check("token", token);
   std::vector<int32_t> rows, labels;
   for (size_t t = 0; t < batch.labels.size(); ++t) {
     if (batch.labels[t] < 0) continue;
-    require(batch.labels[t] < model.config.vocabulary, ExitCode::input, "[batch] label ", batch.labels[t],
-            " is outside the vocabulary of ", model.config.vocabulary, "; was the data tokenised for another model?");
+    check("label", batch.labels[t]);
     rows.push_back(int32_t(t)), labels.push_back(batch.labels[t]);
   }
   const int64_t tokens = int64_t(batch.tokens.size()), count = int64_t(rows.size());

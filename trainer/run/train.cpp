@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "data/batches/prefetcher.h"
+#include "kernels/core/cuda/device.h"
 #include "kernels/host/hash.h"
 #include "kernels/host/text.h"
 #include "trainer/evaluation/evaluate.h"
@@ -331,7 +332,17 @@ class Run {
     OrderedJson data = OrderedJson::array();
     for (const recipes::DataFile& file : recipe_.data.train) data.push_back(file.path);
     const fs::path tokenizer = base_.directory.path() / "tokenizer.json";
+    OrderedJson device{{"type", stream_.device().type == DeviceType::cuda ? "cuda" : "cpu"}};
+    if (stream_.device().type == DeviceType::cuda) {  // what it takes to get the same bits again
+      const CudaDevice gpu = cuda_devices().at(size_t(stream_.device().index));
+      const CudaVersions versions = cuda_versions();
+      device.update({{"name", gpu.name}, {"compute_capability", gpu.capability()}, {"driver", versions.driver},
+                     {"runtime", versions.runtime}, {"attention", stream_.attention_by_library() ? "cuDNN" : "hone"}});
+      for (const CudaLibrary& library : cuda_libraries()) device["libraries"][library.name] = library.version;
+      device["algorithms"] = cuda_algorithms();
+    }
     return {{"hone", command_.version},
+            {"device", device},
             {"recipe_sha256", sha256_of(recipes::to_yaml(recipe_))},
             {"base", {{"path", recipe_.model.path}, {"fingerprint", base_.directory.fingerprint()}}},
             {"tokenizer_sha256", fs::exists(tokenizer) ? sha256_of_file(tokenizer) : "none"},

@@ -15,7 +15,7 @@ void Stream::wait() {}
 std::vector<CudaDevice> cuda_devices() { return {}; }
 CudaVersions cuda_versions() { return {}; }
 std::vector<CudaLibrary> cuda_libraries() { return {}; }
-CudaLibrary cuda_attention_library() { return {"cuDNN", {}, why_no_cuda()}; }
+std::vector<std::string> cuda_algorithms() { return {}; }
 std::string why_no_cuda() { return "this program was built without CUDA"; }
 CudaBudget cuda_memory_budget(const CudaDevice&) { return {}; }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/attention/attention_library.h"
 #include "kernels/core/cuda/error.h"
 #include "kernels/core/cuda/matrix_product.h"
 #include "kernels/core/cuda/memory.h"
@@ -77,6 +78,12 @@ std::vector<CudaLibrary> cuda_libraries() {
   CudaLibrary products{"cuBLASLt", {}, {}};
   products.version = kernels::cuda::matrix_library(&products.problem);
   return {products, cuda_attention_library()};
+}
+
+std::vector<std::string> cuda_algorithms() {
+  std::vector<std::string> lines = kernels::cuda::matrix_algorithms();
+  for (const std::string& line : kernels::cuda::cudnn_refusals()) lines.push_back("cuDNN refused " + line);
+  return lines;
 }
 
 CudaBudget cuda_memory_budget(const CudaDevice& device) {

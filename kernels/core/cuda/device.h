@@ -32,6 +32,9 @@ struct CudaLibrary {
 };
 std::vector<CudaLibrary> cuda_libraries();
 CudaLibrary cuda_attention_library();  // cuDNN among them
+// What these libraries chose so far for the shapes they were asked for, and what they refused, a line each: for the record
+// of a run. Empty on the CPU.
+std::vector<std::string> cuda_algorithms();
 // Why there are no devices: "this program was built without CUDA", or what the driver said. Empty where there are.
 std::string why_no_cuda();
 

@@ -134,9 +134,12 @@ exit 0)";
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
   EXPECT_NE(outcome.out.find("15,400 tokens/s"), std::string::npos) << outcome.out;
   const Json runs = result().at("parts").at("train").at("runs");
-  ASSERT_EQ(runs.size(), 7u);
+  ASSERT_EQ(runs.size(), 8u);
   EXPECT_EQ(runs.at(0).at("tokens_per_second"), 15400.4);
-  EXPECT_NE(runs.at(6).at("problem").get<std::string>().find("this needs 77 GiB"), std::string::npos);
+  EXPECT_NE(runs.at(7).at("problem").get<std::string>().find("this needs 77 GiB"), std::string::npos);
+
+  EXPECT_EQ(run_parts("--part train --only '2 documents|28 GiB'").exit_code, 0);
+  EXPECT_EQ(result().at("parts").at("train").at("runs").size(), 3u);
 
   bench_.replace(bench_.find("exit 5"), 6, "exit 1");
   programs(kGpu, "");

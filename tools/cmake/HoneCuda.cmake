@@ -110,9 +110,10 @@ endif()
 function(hone_cuda_sources target)
   target_sources(${target} PRIVATE ${ARGN})
   if(HONE_CUDA_FOUND STREQUAL "EMULATED")
-    # uint4 loads of other types are what CUDA promises and C++ does not; #pragma unroll is nvcc's.
+    # uint4 loads of other types are what CUDA promises and C++ does not; #pragma unroll is nvcc's. nvcc fuses products and sums where it
+    # can, and a kernel must be right with it: so does g++ here, where the processor has the instruction.
     set_source_files_properties(${ARGN} TARGET_DIRECTORY ${target} PROPERTIES LANGUAGE CXX
-                                COMPILE_OPTIONS "-fno-strict-aliasing;-Wno-unknown-pragmas")
+                                COMPILE_OPTIONS "-fno-strict-aliasing;-Wno-unknown-pragmas;-ffp-contract=fast")
   endif()
 endfunction()
 

@@ -2,6 +2,7 @@
 
 #include "autograd/functions.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/linear/adapter_gradients.h"
 
 namespace hone::autograd {
 
@@ -67,10 +68,8 @@ void part_gradients(GradSink& grads, const Part& part, const Tensor& dy, const T
   if (part.w.wanted()) kernels::linear_weight_gradient(stream, grads.accumulator(part.w), dy, x);
   if (!part.b_value) return;
   Tensor dpart = dlow.columns(part.first, part.end);
-  if (part.b.wanted())
-    kernels::linear_weight_gradient(stream, grads.accumulator(part.b), dy, low.columns(part.first, part.end),
-                                    part.scale);
-  kernels::linear_input_gradient(stream, dpart, dy, part.b_value, 0, part.scale);
+  kernels::adapter_gradients(stream, dpart, part.b.wanted() ? &grads.accumulator(part.b) : nullptr, dy,
+                             low.columns(part.first, part.end), part.b_value, part.scale);
 }
 }  // namespace
 

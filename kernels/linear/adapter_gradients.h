@@ -7,9 +7,9 @@
 
 namespace hone::kernels {
 
-// dlow = scale * dy b, and db += scale * dyᵀ low. dy (T, N), low and dlow (T, r) in one type; b (N, r) of any type; db
-// (N, r) in what dy's type is computed in, null where it is not wanted. Each may be columns of a wider tensor. Overwrites
-// dlow. Sums of products with b rounded to dy's type; same input, same bits.
+// dlow = scale * dy b, and db += scale * dyᵀ low. dy (T, N), low and dlow (T, r) in one type; b (N, r) of any type,
+// which is rounded to dy's before it is multiplied; db (N, r) in what dy's type is computed in, null where it is not
+// wanted. Each may be columns of a wider tensor. Overwrites dlow. Same input, same bits.
 void adapter_gradients(Stream&, Tensor& dlow, Tensor* db, const Tensor& dy, const Tensor& low, const Tensor& b,
                        double scale);
 

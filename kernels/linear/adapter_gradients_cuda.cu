@@ -1,6 +1,6 @@
-// dy is read once, a slab of rows and columns a block, in tiles that come by cp.async in stages. Of each tile a warp takes
-// its own columns to both products: dyᵀ low adds up in registers over all rows of the slab; dy b is the warp's share of
-// the tile's rows, added up over the warps through shared memory. What blocks add up is summed by a second kernel.
+// dy is read once, a slab of rows and columns a block, in tiles that come by cp.async in stages. Of each tile a warp
+// takes its own columns to both products: dyᵀ low adds up in registers over all rows of the slab; dy b is the warp's
+// share of the tile's rows, added up over the warps through shared memory. What blocks add up a second kernel sums.
 #include "kernels/core/cuda/launch.h"
 #include "kernels/core/cuda/primitives.cuh"
 #include "kernels/linear/adapter_gradients.h"
@@ -9,12 +9,13 @@ namespace hone::kernels::cuda {
 
 using Bf16 = __nv_bfloat16;
 
-// How a block works on a rank of 8 * eights. Its registers hold a warp's columns of b and of db, so that a large rank
-// takes more warps of fewer columns.
+// How a block works on a rank of 8 * eights. A warp's columns of b and of db lie in its registers, 128 a thread at
+// most, so that a large rank takes more warps of fewer columns.
 template <int eights>
 struct AdapterTile {
   static constexpr int kRank = 8 * eights, kRows = AdapterSlabs::kTokens, kColumns = AdapterSlabs::kColumns;
-  static constexpr int kWarpColumns = eights <= 3 ? 64 : 32, kWarps = kColumns / kWarpColumns, kThreads = 32 * kWarps;
+  static constexpr int kWarpColumns = eights <= 4 ? 64 : 32, kWarps = kColumns / kWarpColumns, kThreads = 32 * kWarps;
+  static constexpr int kBlocks = 512 / kThreads;    // a multiprocessor has registers for
   static constexpr int kSteps = kWarpColumns / 16;  // a product of tensor cores takes 16 columns
   static constexpr int kStages = 3;
   // Eights of dlow that are added up over the warps at a time.
@@ -52,7 +53,7 @@ __device__ __forceinline__ void copy_eight(Bf16* to, const Bf16* from, int64_t c
 }
 
 template <int eights>
-__global__ void __launch_bounds__(AdapterTile<eights>::kThreads)
+__global__ void __launch_bounds__(AdapterTile<eights>::kThreads, AdapterTile<eights>::kBlocks)
     adapter_gradients_kernel(const __grid_constant__ AdapterProducts p) {
   using Tile = AdapterTile<eights>;
   SharedMemory shared;
@@ -159,8 +160,8 @@ __global__ void __launch_bounds__(AdapterTile<eights>::kThreads)
         for (int half = 0; half < 2; ++half)
           store_vector(own + (group + half * 8) * Tile::kRanksAtOnce + j * 8 + place * 2,
                        Vector<float, 2>{{sum[j][half * 2], sum[j][half * 2 + 1]}});
-      // The one barrier of a turn: what warps give is there, and after the last turn so is the next tile; the tile
-      // before this one may be written over, and so may the other half of the shares.
+          // The one barrier of a turn: what warps give is there, and after the last turn so is the next tile; the tile
+          // before this one may be written over, and so may the other half of the shares.
 #ifndef MUTANT_ADAPTER_NO_WAIT
       if (turn == Tile::kTurns - 1) copy_async_wait<Tile::kStages - 2>();
 #endif
@@ -174,8 +175,7 @@ __global__ void __launch_bounds__(AdapterTile<eights>::kThreads)
         float total = 0;
 #pragma unroll 4
         for (int w = 0; w < Tile::kWarps; ++w) total += all[w * Tile::kRows * Tile::kRanksAtOnce + i];
-        if (row < p.dy.count && j < Tile::kRank)
-          p.dlow_sums[(blockIdx.x * p.dy.count + row) * Tile::kRank + j] = total;
+        if (row < p.dy.count && j < Tile::kRank) p.dlow_sums[(blockIdx.x * p.dy.count + row) * Tile::kRank + j] = total;
       }
       own += other, other = -other;
     }

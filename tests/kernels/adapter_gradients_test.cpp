@@ -36,7 +36,8 @@ Values run(Stream& stream, const Size& s, const Pads& pads, DType dtype, bool tr
   const Values before = random_values(s.columns * s.rank, 4);
   for (size_t i = 0; i < db.size(); ++i) db[i] += before[i];
 
-  Framed dy_rows(stream, {s.tokens, s.columns}, dtype, pads.dy, dy), low_rows(stream, {s.tokens, s.rank}, dtype, pads.low, low),
+  Framed dy_rows(stream, {s.tokens, s.columns}, dtype, pads.dy, dy),
+      low_rows(stream, {s.tokens, s.rank}, dtype, pads.low, low),
       b_rows(stream, {s.columns, s.rank}, wide_of(dtype), 0, stored), to(stream, {s.tokens, s.rank}, dtype, pads.dlow),
       added(stream, {s.columns, s.rank}, wide_of(dtype), 0, before);
   kernels::adapter_gradients(stream, *to, trained ? &*added : nullptr, *dy_rows, *low_rows, *b_rows, kScale);
@@ -52,8 +53,8 @@ Values run(Stream& stream, const Size& s, const Pads& pads, DType dtype, bool tr
   return all;
 }
 void check(Stream& stream, const Size& s, const Pads& pads = {}, DType dtype = DType::bfloat16, bool trained = true) {
-  SCOPED_TRACE(joined(s.tokens, " x ", s.columns, ", rank ", s.rank, ", pads ", pads.dy, " ", pads.low, " ", pads.dlow, ", ",
-                      dtype));
+  SCOPED_TRACE(joined(s.tokens, " x ", s.columns, ", rank ", s.rank, ", pads ", pads.dy, " ", pads.low, " ", pads.dlow,
+                      ", ", dtype));
   on_device(stream, [&](Stream& stream) { return run(stream, s, pads, dtype, trained); });
 }
 
@@ -69,7 +70,8 @@ TEST_P(AdapterGradients, AreTheProductsAtTheEdges) {
 }
 
 TEST_P(AdapterGradients, SlabsOfRowsAreAddedUp) {
-  for (const int64_t tokens : {kernels::AdapterSlabs::kFewestTokens, kernels::AdapterSlabs::kFewestTokens + 1, int64_t(300)})
+  for (const int64_t tokens :
+       {kernels::AdapterSlabs::kFewestTokens, kernels::AdapterSlabs::kFewestTokens + 1, int64_t(300)})
     check(stream(), {tokens, 24, 16});
 }
 TEST_P(AdapterGradients, SlabsOfBothAreAddedUp) { check(stream(), {150, 600, 8}); }
@@ -116,7 +118,8 @@ TEST(AdapterGradientsOnCpu, AreTheTwoProducts) {
                low = tensor_of(stream, {70, 16}, random_values(70 * 16, 2), DType::bfloat16),
                b = tensor_of(stream, {130, 16}, random_values(130 * 16, 3), DType::float32);
   Tensor dlow(stream, {70, 16}, DType::bfloat16), db = Tensor::zeros(stream, {130, 16}, DType::float32),
-         expected_low(stream, {70, 16}, DType::bfloat16), expected = Tensor::zeros(stream, {130, 16}, DType::float32);
+                                                  expected_low(stream, {70, 16}, DType::bfloat16),
+                                                  expected = Tensor::zeros(stream, {130, 16}, DType::float32);
   kernels::adapter_gradients(stream, dlow, &db, dy, low, b, kScale);
   kernels::linear_weight_gradient(stream, expected, dy, low, kScale);
   kernels::linear_input_gradient(stream, expected_low, dy, b, 0, kScale);

@@ -16,7 +16,8 @@ decltype(cpu::adapter_gradients) adapter_gradients;
 
 bool adapter_gradients_fuse(const Tensor& dy, const Tensor& b) {
   const int64_t rank = b.width();
-  return dy.dtype() == DType::bfloat16 && b.dtype() == DType::float32 && rank % 8 == 0 && rank <= 64 &&
+  return dy.dtype() == DType::bfloat16 && (b.dtype() == DType::float32 || b.dtype() == DType::bfloat16) &&
+         rank % 8 == 0 && rank <= 64 &&
          (dy.rows() + dy.width()) * rank <= INT32_MAX;  // the kernels count what they write in 32 bits
 }
 

@@ -13,7 +13,8 @@ namespace hone::kernels {
 void adapter_gradients(Stream&, Tensor& dlow, Tensor* db, const Tensor& dy, const Tensor& low, const Tensor& b,
                        double scale);
 
-// Whether it reads dy once on CUDA: dy bfloat16, b float32, r a multiple of 8 up to 64. Elsewhere it is two products.
+// Whether it reads dy once on CUDA: dy bfloat16, b that or float32, r a multiple of 8 up to 64. Elsewhere it is two
+// products.
 bool adapter_gradients_fuse(const Tensor& dy, const Tensor& b);
 // The two products, on any device.
 void adapter_gradients_apart(Stream&, Tensor& dlow, Tensor* db, const Tensor& dy, const Tensor& low, const Tensor& b,

@@ -33,7 +33,9 @@ struct AdapterTile {
 struct AdapterProducts {
   float *dlow_sums, *db_sums;  // of each slab of columns, (rows, rank); of each slab of rows, (columns, rank) or null
   Rows<const Bf16> dy, low;
-  Rows<const float> b;
+  const float* b_wide;  // b, of one of both types: the other is null
+  const Bf16* b_narrow;
+  int64_t b_stride;
   int64_t slab_rows;
   bool dy_aligned, low_aligned;
 };
@@ -92,18 +94,27 @@ __global__ void __launch_bounds__(AdapterTile<eights>::kThreads, AdapterTile<eig
 
   // The warp's rows of b, as the operand of eight columns of dy b.
   const int64_t warp_column = first_column + warp * Tile::kWarpColumns;
-  const auto b_pair = [&](int64_t n, int j) {
-    const float* const row = p.b.data + n * p.b.stride + j;
-    return pack_bf16(n < p.b.count ? row[0] : 0.0f, n + 1 < p.b.count ? row[p.b.stride] : 0.0f);
-  };
   uint32_t b[Tile::kSteps][eights][2];
+  const auto take_b = [&](const auto* from) {
 #pragma unroll
-  for (int s = 0; s < Tile::kSteps; ++s)
+    for (int s = 0; s < Tile::kSteps; ++s)
 #pragma unroll
-    for (int j = 0; j < eights; ++j)
+      for (int half = 0; half < 2; ++half) {
+        const int64_t n = warp_column + s * 16 + half * 8 + place * 2;
+        const auto* const row = from + n * p.b_stride + group;
 #pragma unroll
-      for (int half = 0; half < 2; ++half)
-        b[s][j][half] = b_pair(warp_column + s * 16 + half * 8 + place * 2, j * 8 + group);
+        for (int j = 0; j < eights; ++j) {
+          const float first = n < p.dy.width ? widened(row[j * 8]) : 0.0f;
+          const float second = n + 1 < p.dy.width ? widened(row[p.b_stride + j * 8]) : 0.0f;
+          b[s][j][half] = pack_bf16(first, second);
+        }
+      }
+  };
+  if (p.b_wide) {
+    take_b(p.b_wide);
+  } else {
+    take_b(p.b_narrow);
+  }
 
   float db[Tile::kSteps][eights][4] = {};
   copy_async_wait<Tile::kStages - 2>();
@@ -227,7 +238,7 @@ __global__ void __launch_bounds__(kAdapterSumThreads) adapter_sums_kernel(const 
 namespace {
 template <int eights>
 void run(LaunchOn on, const AdapterSlabs& slabs, const AdapterProducts& p) {
-  if (p.b.width != 8 * eights) return run<eights - 1>(on, slabs, p);
+  if (p.low.width != 8 * eights) return run<eights - 1>(on, slabs, p);
   using Tile = AdapterTile<eights>;
   launch(on, adapter_gradients_kernel<eights>, {slabs.across, slabs.down}, {Tile::kThreads}, Tile::kShared, p);
 }
@@ -242,10 +253,17 @@ void adapter_gradients(Stream& stream, Tensor& dlow, Tensor* db, Tensor& sums, c
                     .db_sums = nullptr,
                     .dy = native(dy.as_rows<bfloat16>()),
                     .low = native(low.as_rows<bfloat16>()),
-                    .b = b.as_rows<float>(),
+                    .b_wide = nullptr,
+                    .b_narrow = nullptr,
+                    .b_stride = b.row_stride(),
                     .slab_rows = slabs.tokens,
                     .dy_aligned = false,
                     .low_aligned = false};
+  if (b.dtype() == DType::float32) {
+    p.b_wide = b.data<float>();
+  } else {
+    p.b_narrow = native(b.data<bfloat16>());
+  }
   if (db) p.db_sums = p.dlow_sums + slabs.across * dlow.elements();
   p.dy_aligned = rows_are_aligned(p.dy.width, p.dy.stride, p.dy.data);
   p.low_aligned = rows_are_aligned(p.low.width, p.low.stride, p.low.data);

@@ -26,6 +26,7 @@
 #include "kernels/host/clock.h"
 #include "kernels/host/json.h"
 #include "kernels/host/memory.h"
+#include "kernels/linear/adapter_gradients.h"
 #include "kernels/linear_cross_entropy/linear_cross_entropy.h"
 #include "kernels/nf4/nf4.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -212,6 +213,13 @@ void products(Bench& bench) {
     bench(joined("product ", p.name), {2 * m * n * k, bench.narrow_bytes(m * k + k * n + m * n)},
           [&] { kernels::gemm(bench.stream(), c, a, p.a, b, p.b); });
   }
+  // Both of the products with dy (out MLP) above.
+  const Tensor dy = bench.made({s.tokens, s.mlp}), low = bench.made({s.tokens, s.rank}),
+               b = bench.made({s.mlp, s.rank});
+  Tensor dlow = bench.made(low.shape()), db = bench.wide(b.shape());
+  bench("LoRA db and dlow (out MLP)",
+        {4 * double(dy.elements()) * double(s.rank), bench.narrow_bytes(double(dy.elements()))},
+        [&] { kernels::adapter_gradients(bench.stream(), dlow, &db, dy, low, b, 1); });
 }
 
 void attention_in(Bench& bench, const std::string& packed, int64_t length) {

@@ -166,13 +166,14 @@ __global__ void __launch_bounds__(AdapterTile<eights>::kThreads, AdapterTile<eig
           if (first + j < eights) mma_m16n8k16(sum[j], a, b[s][first + j][0], b[s][first + j][1]);
       }
 #pragma unroll
-      for (int j = 0; j < Tile::kEightsAtOnce; ++j)
+      for (int j = 0; j < Tile::kEightsAtOnce; ++j) {
 #pragma unroll
         for (int half = 0; half < 2; ++half)
           store_vector(own + (group + half * 8) * Tile::kRanksAtOnce + j * 8 + place * 2,
                        Vector<float, 2>{{sum[j][half * 2], sum[j][half * 2 + 1]}});
-          // The one barrier of a turn: what warps give is there, and after the last turn so is the next tile; the tile
-          // before this one may be written over, and so may the other half of the shares.
+      }
+      // The one barrier of a turn: what warps give is there, and after the last turn so is the next tile; the tile
+      // before this one may be written over, and so may the other half of the shares.
 #ifndef MUTANT_ADAPTER_NO_WAIT
       if (turn == Tile::kTurns - 1) copy_async_wait<Tile::kStages - 2>();
 #endif

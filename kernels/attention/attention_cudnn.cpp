@@ -225,11 +225,6 @@ bool cudnn_attention_backward(Stream& stream, const LibraryAttention& library, T
               {kDout, pointer(dout)}, {kDq, pointer(dq)}, {kDk, pointer(dk)}, {kDv, pointer(dv)}});
 }
 
-std::vector<std::string> cudnn_refusals() {
-  const std::lock_guard lock(calls().mutex);
-  return calls().refusals;
-}
-
 std::string cudnn_check(bool backward, int64_t documents, int64_t longest, int64_t tokens, const AttentionShape& shape) {
   if (!problem().empty()) return problem();
   const auto graph = graph_of({backward, 0, documents, longest, tokens, shape.heads, shape.kv_heads, shape.head_dim,
@@ -247,5 +242,10 @@ CudaLibrary cuda_attention_library() {
   if (!problem().empty()) return {"cuDNN", {}, problem()};
   const size_t v = cudnn_frontend::detail::get_backend_version();  // 91900 → 9.19.0
   return {"cuDNN", joined(v / 10000, '.', v / 100 % 100, '.', v % 100), {}};
+}
+std::vector<std::string> cuda_attention_refusals() {
+  auto& calls = kernels::cuda::calls();
+  const std::lock_guard lock(calls.mutex);
+  return calls.refusals;
 }
 }  // namespace hone

@@ -4,6 +4,7 @@
 
 namespace hone {
 CudaLibrary cuda_attention_library() { return {"cuDNN", {}, "this program was built without it (HONE_CUDNN)"}; }
+std::vector<std::string> cuda_attention_refusals() { return {}; }
 }  // namespace hone
 
 namespace hone::kernels::cuda {
@@ -16,7 +17,6 @@ bool cudnn_attention_backward(Stream&, const LibraryAttention&, Tensor&, Tensor&
                               const Tensor&, const Tensor&, const Tensor&, const Tensor&, const AttentionShape&) {
   return false;
 }
-std::vector<std::string> cudnn_refusals() { return {}; }
 std::string cudnn_check(bool, int64_t, int64_t, int64_t, const AttentionShape&) {
   return cuda_attention_library().problem;
 }

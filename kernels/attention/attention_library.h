@@ -31,14 +31,13 @@ void for_each_tensor(LibraryAttention& library, F&& body) {
 LibraryAttention library_attention(Stream&, bool backward, const DocumentOffsets&, const AttentionShape&);
 
 namespace cuda {
-// False where the library refuses the call: our own kernels then do it, and cudnn_refusals says why.
+// False where the library refuses the call: our own kernels then do it, and cuda_attention_refusals
+// (kernels/core/cuda/device.h) says why.
 bool cudnn_attention(Stream&, const LibraryAttention&, Tensor& o, Tensor& log_sum_exp, const Tensor& q, const Tensor& k,
                      const Tensor& v, const AttentionShape&);
 bool cudnn_attention_backward(Stream&, const LibraryAttention&, Tensor& dq, Tensor& dk, Tensor& dv, const Tensor& dout,
                               const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o,
                               const Tensor& log_sum_exp, const AttentionShape&);
-
-std::vector<std::string> cudnn_refusals();  // a line each form of a call
 
 // Whether the library takes the graphs of such a call for compute capability 9.0; needs no GPU. Empty: yes; else why not.
 std::string cudnn_check(bool backward, int64_t documents, int64_t longest, int64_t tokens, const AttentionShape&);

@@ -134,7 +134,7 @@ TEST_P(Attention, ByTheLibrary) {
     check({{0, 1000}, {4, 1, 96, window, 0, 0.25}}, 0);
   }
   stream().set_attention_by_library(false);
-  EXPECT_EQ(kernels::cuda::cudnn_refusals(), std::vector<std::string>());
+  EXPECT_EQ(cuda_attention_refusals(), std::vector<std::string>());
 }
 
 // The same input gives the same bits again.

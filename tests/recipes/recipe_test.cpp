@@ -65,6 +65,7 @@ std::vector<KeyCase> cases(const RecipeFolder& in) {
       {"training.max_grad_norm", "0", 0.0},
       {"training.eval_steps", "50", 50},
       {"training.recompute", "full", "full"},
+      {"training.deterministic", "true", true},
       {"training.sample_prompts", "[\"one: two\", no, 010]", {"one: two", "no", "010"}},
       {"output.dir", "runs/a b", "runs/a b"},
       {"output.save_every", "45s", "45s"},
@@ -130,6 +131,7 @@ TEST(RecipeTest, DefaultsAreTheDocumentedOnes) {
                            {"max_grad_norm", 1.0},
                            {"eval_steps", 0},
                            {"recompute", "auto"},
+                           {"deterministic", false},
                            {"sample_prompts", Json::array()}}},
                          {"output", {{"dir", "runs/support"}, {"save_every", "30min"}, {"keep", 2}}}};
   EXPECT_EQ(to_json(in.read(in.minimal())), expected);

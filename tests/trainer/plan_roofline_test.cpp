@@ -24,6 +24,9 @@ constexpr Gpu kSlow{.name = "slow",
                     .memory_bytes = 1e9,
                     .attention_flops = 1e9,
                     .attention_backward_flops = 1e9,
+                    .own_attention_flops = 1e9,
+                    .own_attention_backward_flops = 1e9,
+                    .attention_by_library = false,
                     .launch = 1e-6};
 
 class Counted {
@@ -134,10 +137,11 @@ TEST(Roofline, GetsNoSlowerWithAnyRate) {
   EXPECT_LT(with([](Gpu& gpu) { gpu.matrix_flops *= 2; }), seconds);
   EXPECT_LT(with([](Gpu& gpu) { gpu.memory_bytes *= 2; }), seconds);
   EXPECT_LT(with([](Gpu& gpu) { gpu.launch /= 2; }), seconds);
-  EXPECT_LE(with([](Gpu& gpu) { gpu.attention_flops *= 2; }), seconds);
-  EXPECT_LT(with([](Gpu& gpu) { gpu.attention_backward_flops *= 2; }), seconds);
+  EXPECT_LT(with([](Gpu& gpu) { gpu.own_attention_flops *= 2; }), seconds);
+  EXPECT_LT(with([](Gpu& gpu) { gpu.own_attention_backward_flops *= 2; }), seconds);
   const double half = with([](Gpu& gpu) {
-    for (double* rate : {&gpu.matrix_flops, &gpu.memory_bytes, &gpu.attention_flops, &gpu.attention_backward_flops})
+    for (double* rate : {&gpu.matrix_flops, &gpu.memory_bytes, &gpu.own_attention_flops,
+                         &gpu.own_attention_backward_flops})
       *rate *= 2;
     gpu.launch /= 2;
   });
@@ -153,11 +157,17 @@ TEST(Roofline, PlansLargeModelsForAGpuThatIsElsewhere) {
   EXPECT_EQ(policy_text(small.choice.plan), "nothing made again");
   EXPECT_EQ(small.device, "H100 80 GB, bfloat16");
   const double computing = 6.979e9 + 0.525e9, attention = 2.0 * length * 4096 * 32;  // of a token
-  EXPECT_NEAR(small.step_flops / double(length) / (4 * computing + 4.5 * attention), 1, 0.02);
+  EXPECT_NEAR(small.step_flops / double(length) / (4 * computing + 3.5 * attention), 1, 0.02);
+  // Our own attention's way back makes two of its products again, and keeps less beside them.
+  Shaped alike("llama-3.1-8b", length, recipes::Quantization::none);
+  alike.recipe.training.deterministic = true;
+  const Forecast own = alike.on(h100);
+  EXPECT_NEAR(own.step_flops / double(length) / (4 * computing + 4.5 * attention), 1, 0.02);
+  EXPECT_GT(own.step_seconds, 1.05 * small.step_seconds);
 
   const Forecast large = Shaped("llama-3.3-70b", length, recipes::Quantization::nf4).on(h100);
   EXPECT_TRUE(large.fits());
-  EXPECT_LE(large.choice.usage.peak, uint64_t(78.6 * (1 << 30)));
+  EXPECT_LE(large.choice.usage.peak, uint64_t(78.1 * (1 << 30)));
   const auto full = std::ranges::count(large.choice.plan.recompute, Recompute::full);
   EXPECT_GT(full, 0);  // some layers whole, not all
   EXPECT_LT(full, 80);

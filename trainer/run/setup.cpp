@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "kernels/core/cuda/device.h"
+#include "trainer/plan/roofline.h"
 #include "trainer/run/cached_base.h"
 
 namespace hone::trainer {

@@ -11,9 +11,10 @@
 #include "trainer/model/lora.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
-#include "trainer/plan/roofline.h"
 
 namespace hone::trainer {
+
+struct Gpu;  // trainer/plan/roofline.h
 
 // A model directory, opened and read as far as its sizes.
 struct Base {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "kernels/attention/attention_library.h"
 #include "kernels/core/cuda/error.h"
 #include "kernels/core/cuda/matrix_product.h"
 #include "kernels/core/cuda/memory.h"
@@ -82,7 +81,7 @@ std::vector<CudaLibrary> cuda_libraries() {
 
 std::vector<std::string> cuda_algorithms() {
   std::vector<std::string> lines = kernels::cuda::matrix_algorithms();
-  for (const std::string& line : kernels::cuda::cudnn_refusals()) lines.push_back("cuDNN refused " + line);
+  for (const std::string& line : cuda_attention_refusals()) lines.push_back("cuDNN refused " + line);
   return lines;
 }
 

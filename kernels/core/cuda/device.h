@@ -31,7 +31,8 @@ struct CudaLibrary {
   std::string name, version, problem;  // "cuBLASLt", "13.1.0"; where it is not found, what the system said
 };
 std::vector<CudaLibrary> cuda_libraries();
-CudaLibrary cuda_attention_library();  // cuDNN among them
+CudaLibrary cuda_attention_library();                 // cuDNN among them (kernels/attention/attention_cudnn.cpp)
+std::vector<std::string> cuda_attention_refusals();  // what it did not take, a line each form of a call
 // What these libraries chose so far for the shapes they were asked for, and what they refused, a line each: for the record
 // of a run. Empty on the CPU.
 std::vector<std::string> cuda_algorithms();

@@ -31,15 +31,15 @@ __global__ void __launch_bounds__(kNormalThreads)
   Vector<T, 4> normal;
 #pragma unroll
   for (int i = 0; i < 4; ++i) normal.value[i] = narrowed<T>(Computed<T>(__uint_as_float(stream.counter[i])));
-#ifndef MUTANT_RANDOM_NORMAL_PAST_THE_LAST
-  if (!vectors || at + 4 > elements) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (at + i < elements) y[at + i] = normal.value[i];
-    return;
-  }
+#ifdef MUTANT_RANDOM_NORMAL_PAST_THE_LAST
+  const bool whole = vectors;
+#else
+  const bool whole = vectors && at + 4 <= elements;
 #endif
-  store_vector(y + at, normal);
+  if (whole) return store_vector(y + at, normal);
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    if (at + i < elements) y[at + i] = normal.value[i];
 }
 
 void random_normal(Stream& stream, Tensor& y, double deviation, const RandomKey& key, int64_t first) {
@@ -49,7 +49,7 @@ void random_normal(Stream& stream, Tensor& y, double deviation, const RandomKey&
 #ifndef MUTANT_RANDOM_NORMAL_FROM_THE_START
     const Philox from = philox(key, uint32_t(first / 4));
 #else
-    const Philox from = philox(key, 0);
+    const Philox from = philox(key, uint32_t(first * 0));
 #endif
     const int64_t elements = y.elements(), blocks = (elements + 3) / 4;
     launch(stream, random_normal_kernel<T>, {(blocks + kNormalThreads - 1) / kNormalThreads}, {kNormalThreads}, 0, to,

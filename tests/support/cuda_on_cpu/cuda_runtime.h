@@ -141,7 +141,11 @@ inline void sincospif(float half_turns, float* sine, float* cosine) {
   sincospi(double(half_turns), &s, &c);
   *sine = float(s), *cosine = float(c);
 }
-inline float __fmul_rn(float a, float b) { return a * b; }  // never part of a fused multiply-add
+// Never part of a fused multiply-add: it goes by way of memory, as the compiler is allowed to fuse.
+inline float __fmul_rn(float a, float b) {
+  const volatile float product = a * b;
+  return product;
+}
 inline float __fadd_rn(float a, float b) { return a + b; }
 template <class T>
 T __ldg(const T* p) {

@@ -65,7 +65,7 @@ struct Kind {
 constexpr double kRows = 0.85;  // what Liger's and Unsloth's kernels that walk rows aim at, and ours
 constexpr Kind kKinds[] = {
     // Those by bytes are an adapter's, 16 wide: 0.73 to 0.98 of a copy's rate on an H100.
-    {"products", {"gemm"}, 1, 0.85},
+    {"products", {"gemm", "adapter_gradients"}, 1, 0.85},
     {"attention", {"attention"}, 1, kRows},
     {"4 bits to 16", {"nf4"}, 1, kRows},
     {"norms", {"rms_norm", "residual_rms_norm"}, 1, kRows},

@@ -41,9 +41,9 @@ class ParameterSet {
   int64_t decay_end_ = 0;
 };
 
-// For as long as it lives, all values of a set once more in the type that is computed in, made by one kernel: else every
-// op that takes one converts it, hundreds of small kernels a step. Nothing may change the values meanwhile. With the
-// values' own type it does nothing.
+// For as long as it lives, all values of a set once more in the type that is computed in, made by one kernel: else
+// every op that takes one converts it, hundreds of small kernels a step. Nothing may change the values meanwhile. With
+// the values' own type it does nothing.
 class NarrowedParameters {
  public:
   NarrowedParameters(Stream&, ParameterSet&, DType);

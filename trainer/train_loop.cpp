@@ -33,7 +33,8 @@ StepReport TrainLoop::step() {
   const std::vector<data::Batch> micro_batches = batches_(step_);
   const double waited = waiting.seconds();
   std::optional<autograd::NarrowedParameters> narrowed;
-  if (!model_.embedding->trainable) {  // adapters are small beside the base; of all parameters it would be a second model
+  if (!model_.embedding
+           ->trainable) {  // adapters are small beside the base; of all parameters it would be a second model
     const MemoryScope workspace = memory_for(stream_, Memory::workspace);
     narrowed.emplace(stream_, parameters_, model_.dtype);
   }

@@ -18,7 +18,8 @@ Remake remake_of(Saved x, Tensor inv_rms, Tensor weight) {
 
 Var rms_norm(Tape& tape, const Var& x, const Var& weight, double eps) {
   Stream& stream = tape.stream();
-  Tensor y(stream, x.value().shape(), x.value().dtype()), inv_rms(stream, {x.value().rows()}, wide_of(x.value().dtype()));
+  Tensor y(stream, x.value().shape(), x.value().dtype()),
+      inv_rms(stream, {x.value().rows()}, wide_of(x.value().dtype()));
   kernels::rms_norm(stream, y, inv_rms, x.value(), weight.value(), eps);
   const Saved saved = tape.save(x);
   return tape.record("rms_norm", {y, remake_of(saved, inv_rms, weight.value())}, {x, weight},

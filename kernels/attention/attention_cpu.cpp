@@ -78,7 +78,10 @@ class Operand {
 template <class F>
 void for_each_span(int64_t begin, int64_t end, F&& body) {
   for (int64_t at = begin; at < end;) {
-    const int64_t left = end - at, columns = left >= kSpan ? kSpan : left >= 2 * kTile ? 2 * kTile : kTile,
+    const int64_t left = end - at,
+                  columns = left >= kSpan       ? kSpan
+                            : left >= 2 * kTile ? 2 * kTile
+                                                : kTile,
                   count = std::min(left, columns);
     body(at, count, columns);
     at += count;
@@ -109,8 +112,8 @@ void store_rows(const Head<T>& to, int64_t begin, int64_t count, int64_t head_di
 }
 }  // namespace
 
-void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, LibraryAttention&, const Tensor& q, const Tensor& k, const Tensor& v,
-               const DocumentOffsets& documents, const AttentionShape& shape) {
+void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, LibraryAttention&, const Tensor& q, const Tensor& k,
+               const Tensor& v, const DocumentOffsets& documents, const AttentionShape& shape) {
   visit_stored(q.dtype(), [&]<class T>() {
     using Sum = Wide<T>;
     const Rows<Sum> lse = log_sum_exp.as_rows<Sum>();
@@ -143,8 +146,8 @@ void attention(Stream& stream, Tensor& o, Tensor& log_sum_exp, LibraryAttention&
           Sum* const sum = sums.data() + r * d;
           for (int64_t c = 0; c < d; ++c) sum[c] *= shrink;
         }
-        times(sums.data(), d, weights.all(scores), columns, values.data(), values.stride(),
-              kTile, d, columns, Sum(1), Sum(1));
+        times(sums.data(), d, weights.all(scores), columns, values.data(), values.stride(), kTile, d, columns, Sum(1),
+              Sum(1));
       });
       for (int64_t r = 0; r < rows; ++r) {
         const Sum inverse = 1 / softmax[r].sum;
@@ -230,8 +233,7 @@ struct Gradients {
           std::fill(dr, dr + from, Sum(0)), std::fill(dr + to, dr + columns, Sum(0));
           narrow.row(r, dr, columns);
         }
-        times(sums.data(), d, narrow.all(ds), columns, keys.data(), keys.stride(), kTile, d, columns,
-              Sum(1), Sum(1));
+        times(sums.data(), d, narrow.all(ds), columns, keys.data(), keys.stride(), kTile, d, columns, Sum(1), Sum(1));
       });
       store_rows<T>({dq.as_rows<T>(), head * d}, block.begin, rows, d, sums.data());
     });
@@ -280,15 +282,13 @@ struct Gradients {
       Sum *const pr = p + r * columns, *const dr = ds + r * columns;
       const auto [from, to] = seeing(begin + r - at, columns, shape);
       softmax_and_gradient(
-          pr + from, dr + from, to - from, scale, softcap,
-          [sums = span.log_sums + from](int64_t c) { return sums[c]; },
+          pr + from, dr + from, to - from, scale, softcap, [sums = span.log_sums + from](int64_t c) { return sums[c]; },
           [deltas = span.of_columns + from](int64_t c) { return deltas[c]; });
-      for (Sum* const row : {pr, dr})
-        std::fill(row, row + from, Sum(0)), std::fill(row + to, row + columns, Sum(0));
+      for (Sum* const row : {pr, dr}) std::fill(row, row + from, Sum(0)), std::fill(row + to, row + columns, Sum(0));
       span.narrow_p.row(r, pr, columns), span.narrow_ds.row(r, dr, columns);
     }
-    times(value_sums, d, span.narrow_p.all(p), columns, span.gradients.data(), span.gradients.stride(),
-          kTile, d, columns, Sum(1), Sum(1));
+    times(value_sums, d, span.narrow_p.all(p), columns, span.gradients.data(), span.gradients.stride(), kTile, d,
+          columns, Sum(1), Sum(1));
     const T* const gradient = span.narrow_ds.all(ds);
     times(key_sums, d, gradient, columns, span.queries.data(), span.queries.stride(), kTile, d, columns, Sum(1),
           Sum(1));
@@ -297,8 +297,7 @@ struct Gradients {
 
   // One pass over the heads of documents. Each adds up its dq in order of the keys; heads that share keys add up their
   // dk and dv afterwards, in order.
-  void by_heads() const
-  requires std::is_same_v<T, Sum> {
+  void by_heads() const requires std::is_same_v<T, Sum> {
     std::vector<size_t> order;  // documents, the longest first
     for (size_t i = 0; i + 1 < starts.size(); ++i)
       if (starts[i] < starts[i + 1]) order.push_back(i);
@@ -318,8 +317,8 @@ struct Gradients {
         key_sums.assign(size_t(kTile * d), Sum(0)), value_sums.assign(size_t(kTile * d), Sum(0));
         const int64_t stop = end_of_tiles(begin + rows - 1, first, last, shape);
         for_each_span(begin, stop, [&](int64_t at, int64_t count, int64_t columns) {
-          const T* const ds = key_span(*span, keys, values, head, begin, rows, at, count, columns, value_sums.data(),
-                                       key_sums.data());
+          const T* const ds =
+              key_span(*span, keys, values, head, begin, rows, at, count, columns, value_sums.data(), key_sums.data());
           if (count == columns) {
             transposed_times(dqh[at], dqh.stride(), ds, columns, keys.data(), keys.stride(), columns, d, kTile, Sum(1));
             return;

@@ -1,5 +1,5 @@
-// cuDNN's attention through its header-only front end, which this file alone includes: it costs half a minute. A form of
-// a call is prepared once and kept; what the library refuses is kept as refused.
+// cuDNN's attention through its header-only front end, which this file alone includes: it costs half a minute. A form
+// of a call is prepared once and kept; what the library refuses is kept as refused.
 #include <cudnn_frontend.h>
 #include <dlfcn.h>
 
@@ -37,7 +37,21 @@ const std::string& problem() {
   return said;
 }
 
-enum Uid : int64_t { kQ = 1, kK, kV, kO, kStatistics, kDout, kDq, kDk, kDv, kLengths, kOfQueries, kOfKeys, kOfStatistics };
+enum Uid : int64_t {
+  kQ = 1,
+  kK,
+  kV,
+  kO,
+  kStatistics,
+  kDout,
+  kDq,
+  kDk,
+  kDv,
+  kLengths,
+  kOfQueries,
+  kOfKeys,
+  kOfStatistics
+};
 
 // All that a prepared call depends on.
 struct Form {
@@ -56,7 +70,11 @@ std::shared_ptr<fe::graph::Graph> graph_of(const Form& form, bool planned = fals
       .set_compute_data_type(DataType_t::FLOAT);
   if (planned) graph->set_sm_version(90).set_sm_count(132);  // of an H100
   const auto numbers = [&](const char* name, Uid uid, int64_t count) {
-    return graph->tensor(Attributes().set_name(name).set_uid(uid).set_dim({count, 1, 1, 1}).set_stride({1, 1, 1, 1})
+    return graph->tensor(Attributes()
+                             .set_name(name)
+                             .set_uid(uid)
+                             .set_dim({count, 1, 1, 1})
+                             .set_stride({1, 1, 1, 1})
                              .set_data_type(DataType_t::INT32));
   };
   const auto lengths = numbers("lengths", kLengths, form.documents),
@@ -190,7 +208,8 @@ bool run(Stream& stream, const LibraryAttention& library, const Form& form, Poin
   if (place == all.prepared.end()) {
     Prepared made = prepare(handle, form);
     if (made.graph && made.workspace > library.workspace.elements())
-      made = {.graph = {}, .refusal = joined("it wants ", made.workspace, " bytes, planned are ", library.workspace.elements())};
+      made = {.graph = {},
+              .refusal = joined("it wants ", made.workspace, " bytes, planned are ", library.workspace.elements())};
     if (!made.graph)
       all.refusals.push_back(joined(form.backward ? "attention_backward" : "attention", " of ", form.tokens,
                                     " tokens, heads ", form.heads, '/', form.kv_heads, " x ", form.head_dim,
@@ -213,19 +232,28 @@ bool run(Stream& stream, const LibraryAttention& library, const Form& form, Poin
 
 bool cudnn_attention(Stream& stream, const LibraryAttention& library, Tensor& o, Tensor& log_sum_exp, const Tensor& q,
                      const Tensor& k, const Tensor& v, const AttentionShape& shape) {
-  return run(stream, library, form_of(stream, false, library, q.rows(), shape),
-             {{kQ, pointer(q)}, {kK, pointer(k)}, {kV, pointer(v)}, {kO, pointer(o)}, {kStatistics, pointer(log_sum_exp)}});
+  return run(
+      stream, library, form_of(stream, false, library, q.rows(), shape),
+      {{kQ, pointer(q)}, {kK, pointer(k)}, {kV, pointer(v)}, {kO, pointer(o)}, {kStatistics, pointer(log_sum_exp)}});
 }
 
 bool cudnn_attention_backward(Stream& stream, const LibraryAttention& library, Tensor& dq, Tensor& dk, Tensor& dv,
                               const Tensor& dout, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o,
                               const Tensor& log_sum_exp, const AttentionShape& shape) {
   return run(stream, library, form_of(stream, true, library, q.rows(), shape),
-             {{kQ, pointer(q)}, {kK, pointer(k)}, {kV, pointer(v)}, {kO, pointer(o)}, {kStatistics, pointer(log_sum_exp)},
-              {kDout, pointer(dout)}, {kDq, pointer(dq)}, {kDk, pointer(dk)}, {kDv, pointer(dv)}});
+             {{kQ, pointer(q)},
+              {kK, pointer(k)},
+              {kV, pointer(v)},
+              {kO, pointer(o)},
+              {kStatistics, pointer(log_sum_exp)},
+              {kDout, pointer(dout)},
+              {kDq, pointer(dq)},
+              {kDk, pointer(dk)},
+              {kDv, pointer(dv)}});
 }
 
-std::string cudnn_check(bool backward, int64_t documents, int64_t longest, int64_t tokens, const AttentionShape& shape) {
+std::string cudnn_check(bool backward, int64_t documents, int64_t longest, int64_t tokens,
+                        const AttentionShape& shape) {
   if (!problem().empty()) return problem();
   const auto graph = graph_of({backward, 0, documents, longest, tokens, shape.heads, shape.kv_heads, shape.head_dim,
                                shape.window, shape.score_scale()},

@@ -1,5 +1,5 @@
-// Attention by cuDNN, where it is the faster: on compute capability 9.0, whose matrix units mma.sync does not fill. Found
-// when the program runs, like cuBLASLt; the only files that name it are attention_cudnn.cpp and, without it,
+// Attention by cuDNN, where it is the faster: on compute capability 9.0, whose matrix units mma.sync does not fill.
+// Found when the program runs, like cuBLASLt; the only files that name it are attention_cudnn.cpp and, without it,
 // attention_cudnn_absent.cpp. Its way back adds up dq as its blocks come, so the last bits differ from run to run: a
 // stream asks for it (Stream::set_attention_by_library).
 #pragma once
@@ -9,10 +9,12 @@
 
 namespace hone::kernels {
 
-// What a call by the library needs beside its tensors; made before dispatch, so that plans count it. Empty: own kernels.
+// What a call by the library needs beside its tensors; made before dispatch, so that plans count it. Empty: own
+// kernels.
 struct LibraryAttention {
   Tensor workspace;  // uint8
-  // Of `documents` documents, their number made a power of two by empty ones, so that few forms of calls need preparing:
+  // Of `documents` documents, their number made a power of two by empty ones, so that few forms of calls need
+  // preparing:
   Tensor lengths;  // int32; rows
   // Where they begin, and the last ends, in elements of q and o, of k and v, of log_sum_exp: documents + 1, int32
   Tensor of_queries, of_keys, of_statistics;
@@ -39,7 +41,8 @@ bool cudnn_attention_backward(Stream&, const LibraryAttention&, Tensor& dq, Tens
                               const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o,
                               const Tensor& log_sum_exp, const AttentionShape&);
 
-// Whether the library takes the graphs of such a call for compute capability 9.0; needs no GPU. Empty: yes; else why not.
+// Whether the library takes the graphs of such a call for compute capability 9.0; needs no GPU. Empty: yes; else why
+// not.
 std::string cudnn_check(bool backward, int64_t documents, int64_t longest, int64_t tokens, const AttentionShape&);
 }  // namespace cuda
 

@@ -32,8 +32,8 @@ class Stream {
   // Returns when the device has done what was queued.
   void wait();
 
-  // Whether kernels read the host's memory where it lies (Tensor::borrowed), at full speed: on the CPU, and on a GPU that
-  // shares the CPU's memory and page tables.
+  // Whether kernels read the host's memory where it lies (Tensor::borrowed), at full speed: on the CPU, and on a GPU
+  // that shares the CPU's memory and page tables.
   bool reads_host_memory() const { return reads_host_memory_; }
 
   // Whether attention may go by cuDNN (kernels/attention/attention_library.h): faster on some GPUs, but its gradients'

@@ -121,8 +121,8 @@ TEST_P(Attention, OfSoftenedScores) {
   for (const int64_t head_dim : {96, 128, 256}) check({{0, 70}, {1, 1, head_dim, 0, 2}}, 0);
 }
 
-// cuDNN's, where it is: the same cases beside the same formulas, documents of no length and windows among them, and none
-// of them refused.
+// cuDNN's, where it is: the same cases beside the same formulas, documents of no length and windows among them, and
+// none of them refused.
 TEST_P(Attention, ByTheLibrary) {
   if (!on_cuda() || !cuda_attention_library().problem.empty() || hone::cuda_devices().front().major != 9)
     GTEST_SKIP() << "needs cuDNN and compute capability 9.0: " << cuda_attention_library().problem;
@@ -334,7 +334,8 @@ TEST(AttentionOnCuda, TakesBfloat16AndHeadsThatItsTilesHold) {
 TEST(AttentionOnCuda, TheLibraryTakesItsGraphs) {
   if (!cuda_attention_library().problem.empty()) GTEST_SKIP() << cuda_attention_library().problem;
   for (const bool backward : {false, true})
-    for (const AttentionShape& shape : {AttentionShape{32, 8, 128}, {14, 2, 64}, {8, 8, 96, 512}, {4, 2, 72, 0, 0, 0.5}})
+    for (const AttentionShape& shape :
+         {AttentionShape{32, 8, 128}, {14, 2, 64}, {8, 8, 96, 512}, {4, 2, 72, 0, 0, 0.5}})
       for (const int64_t documents : {1, 2, 64})
         EXPECT_EQ(kernels::cuda::cudnn_check(backward, documents, 4096, 8192, shape), "");
   EXPECT_NE(kernels::cuda::cudnn_check(false, 1, 64, 64, {4, 3, 64}), "");

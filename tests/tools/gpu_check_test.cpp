@@ -201,8 +201,8 @@ TEST_F(GpuCheck, PacksAndRunsThere) {
   EXPECT_EQ(packed.exit_code, 0) << packed.out << packed.err;
   EXPECT_EQ(run_parts("--pack " + archive).exit_code, 1) << "it is there already";
   ASSERT_EQ(std::system(("tar -xf " + archive + " -C " + at).c_str()), 0);
-  for (const char* file : {"gpu_check", "peer_gpu.py", "commit", "bin/hone", "bin/kernels_test", "bin/hone_bench",
-                           "tests/golden/nf4"})
+  for (const char* file :
+       {"gpu_check", "peer_gpu.py", "commit", "bin/hone", "bin/kernels_test", "bin/hone_bench", "tests/golden/nf4"})
     EXPECT_TRUE(fs::exists(fs::path(there) / file)) << file;
   const Outcome ran = run("--part tests --part ops", there + "/gpu_check");
   EXPECT_NE(ran.out.find("tests\n"), std::string::npos) << ran.out << ran.err;

@@ -140,8 +140,8 @@ TEST(Roofline, GetsNoSlowerWithAnyRate) {
   EXPECT_LT(with([](Gpu& gpu) { gpu.own_attention_flops *= 2; }), seconds);
   EXPECT_LT(with([](Gpu& gpu) { gpu.own_attention_backward_flops *= 2; }), seconds);
   const double half = with([](Gpu& gpu) {
-    for (double* rate : {&gpu.matrix_flops, &gpu.memory_bytes, &gpu.own_attention_flops,
-                         &gpu.own_attention_backward_flops})
+    for (double* rate :
+         {&gpu.matrix_flops, &gpu.memory_bytes, &gpu.own_attention_flops, &gpu.own_attention_backward_flops})
       *rate *= 2;
     gpu.launch /= 2;
   });

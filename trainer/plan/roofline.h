@@ -19,8 +19,8 @@ struct Gpu {
   double matrix_flops, memory_bytes;  // a second: bfloat16 products among a step's other kernels; read and written
   double attention_flops, attention_backward_flops;  // a second, of the best known kernels (causal, heads of 128)
   double own_attention_flops, own_attention_backward_flops;  // of our own kernels
-  bool attention_by_library;                         // cuDNN's is taken where the recipe allows it
-  double launch;                                     // seconds between a kernel's end and the next one's work
+  bool attention_by_library;                                 // cuDNN's is taken where the recipe allows it
+  double launch;                                             // seconds between a kernel's end and the next one's work
 };
 std::span<const Gpu> known_gpus();
 // Error (ExitCode::usage): an unknown name, with the nearest and all there are.

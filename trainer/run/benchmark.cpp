@@ -173,8 +173,7 @@ Benchmark benchmark(const recipes::Recipe& recipe, const BenchmarkOptions& optio
   Benchmark result{.plan = forecast(recipe, run, *weights, work, {},
                                     options.memory > 0 ? Budget{.bytes = options.memory, .asked = true}
                                                        : budget_of_machine(run.device),
-                                    &stream,
-                                    device ? gpu_within(device->name) : nullptr),
+                                    &stream, device ? gpu_within(device->name) : nullptr),
                    .adapter = run.lora ? joined("r ", run.lora->rank) : "every parameter",
                    .seconds = {},
                    .tokens = std::ssize(run.batch.tokens),

@@ -35,8 +35,8 @@ struct Base {
 DeviceType device_type(const recipes::ModelSection&);
 recipes::Compute compute_of(const recipes::ModelSection&);
 
-// Whether training takes cuDNN's attention: on compute capability 9.0, where the library is found and the recipe does not
-// ask for the same bits again. `gpu`: of that GPU instead of this machine's.
+// Whether training takes cuDNN's attention: on compute capability 9.0, where the library is found and the recipe does
+// not ask for the same bits again. `gpu`: of that GPU instead of this machine's.
 bool attention_by_library(const recipes::Recipe&, const Gpu* gpu = nullptr);
 
 // A stream on the device the recipe names. Error: this build or this machine does not have it.

@@ -31,7 +31,8 @@ Json facts_of(const recipes::Recipe& recipe, const Base& base, const Corpus& cor
   settings.erase("output");
   for (const char* key : {"threads", "device", "shape", "cache"}) settings["model"].erase(key);
   settings["data"].erase("shards");
-  for (const char* key : {"eval_steps", "sample_prompts", "recompute", "deterministic"}) settings["training"].erase(key);
+  for (const char* key : {"eval_steps", "sample_prompts", "recompute", "deterministic"})
+    settings["training"].erase(key);
   return {{"recipe", settings},
           {"base", base.directory.fingerprint()},
           {"data", corpus.hash},
@@ -336,8 +337,11 @@ class Run {
     if (stream_.device().type == DeviceType::cuda) {  // what it takes to get the same bits again
       const CudaDevice gpu = cuda_devices().at(size_t(stream_.device().index));
       const CudaVersions versions = cuda_versions();
-      device.update({{"name", gpu.name}, {"compute_capability", gpu.capability()}, {"driver", versions.driver},
-                     {"runtime", versions.runtime}, {"attention", stream_.attention_by_library() ? "cuDNN" : "hone"}});
+      device.update({{"name", gpu.name},
+                     {"compute_capability", gpu.capability()},
+                     {"driver", versions.driver},
+                     {"runtime", versions.runtime},
+                     {"attention", stream_.attention_by_library() ? "cuDNN" : "hone"}});
       for (const CudaLibrary& library : cuda_libraries()) device["libraries"][library.name] = library.version;
       device["algorithms"] = cuda_algorithms();
     }

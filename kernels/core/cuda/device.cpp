@@ -109,8 +109,12 @@ Stream Stream::cuda(int index) {
   check(cudaStreamCreateWithFlags(&queue, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   const std::shared_ptr<void> owner(queue, [](void* q) { (void)cudaStreamDestroy(static_cast<cudaStream_t>(q)); });
   const CudaDevice device = describe(index);
-  return {Device{DeviceType::cuda, index}, DeviceType::cuda,
-          kernels::cuda::make_allocator(device, cuda_memory_budget(device).bytes, owner), 1, owner, device.reads_host_memory};
+  return {Device{DeviceType::cuda, index},
+          DeviceType::cuda,
+          kernels::cuda::make_allocator(device, cuda_memory_budget(device).bytes, owner),
+          1,
+          owner,
+          device.reads_host_memory};
 }
 
 void Stream::wait() {

@@ -211,7 +211,7 @@ TEST_F(GpuCheck, PacksAndRunsThere) {
   EXPECT_EQ(all.out.find("build "), std::string::npos) << "there is nothing to build";
 
   fs::remove(archive);
-  ASSERT_EQ(std::system(("head -c 70000000 /dev/urandom >" + at + "/bin/hone_bench").c_str()), 0);
+  ASSERT_EQ(std::system(("head -c 68000000 /dev/urandom >" + at + "/bin/hone_bench").c_str()), 0);
   const Outcome large = run_parts("--pack " + archive);
   EXPECT_EQ(large.exit_code, 1);
   EXPECT_NE(large.err.find("more than 64"), std::string::npos) << large.err;

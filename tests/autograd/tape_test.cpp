@@ -287,5 +287,26 @@ TEST(ParameterSet, IsOneBufferDecayedFirstEachOnce) {
   EXPECT_EQ(set.gradients().to_host<double>(), std::vector<double>(64));
 }
 
+// Rounded once, where each parameter lies in the set; gone afterwards. With the values' own type nothing is made.
+TEST(ParameterSet, IsNarrowedForAWhile) {
+  Stream stream = Stream::cpu();
+  const auto a = random_parameter(stream, "a", {3, 7}, 1, true, DType::float32),
+             b = random_parameter(stream, "b", {16}, 2, true, DType::float32);
+  ag::ParameterSet set(stream, {a, b});
+  {
+    const ag::NarrowedParameters narrowed(stream, set, DType::bfloat16);
+    for (const ParameterPtr& p : {a, b}) {
+      ASSERT_EQ(p->narrowed.shape(), p->value.shape());
+      EXPECT_EQ(p->narrowed.dtype(), DType::bfloat16);
+      const std::vector<float> wide = p->value.to_host<float>();
+      const std::vector<bfloat16> narrow = p->narrowed.to_host<bfloat16>();
+      for (size_t i = 0; i < wide.size(); ++i) EXPECT_EQ(narrow[i].bits, bfloat16(wide[i]).bits);
+    }
+  }
+  EXPECT_FALSE(a->narrowed);
+  const ag::NarrowedParameters same(stream, set, DType::float32);
+  EXPECT_FALSE(b->narrowed);
+}
+
 }  // namespace
 }  // namespace hone::test

@@ -330,6 +330,29 @@ TEST(AttentionOnCuda, TakesBfloat16AndHeadsThatItsTilesHold) {
             "[attention] documents must be made by documents_on for this stream");
 }
 
+// A plan counts what cuDNN may take beside its tensors: linear in T, nothing where it is not asked for or cannot do it.
+TEST(AttentionOnCuda, PlansTheLibrarysWorkspace) {
+  const auto peak = [](int64_t tokens, bool library, double softcap) {
+    Stream meta = Stream::meta(DeviceType::cuda);
+    meta.set_attention_by_library(library);
+    const Shape wide{tokens, 512}, narrow{tokens, 128};
+    const Tensor q(meta, wide, DType::bfloat16), k(meta, narrow, DType::bfloat16);
+    Tensor o(meta, wide, DType::bfloat16), lse(meta, {tokens, 4}, DType::float32), dq(meta, wide, DType::bfloat16),
+        dk(meta, narrow, DType::bfloat16), dv(meta, narrow, DType::bfloat16);
+    const DocumentOffsets documents = documents_on(meta, {0, 100, int32_t(tokens)});
+    const AttentionShape shape{4, 1, 128, 0, softcap};
+    const size_t before = meta.allocator()->usage().live;
+    kernels::attention(meta, o, lse, q, k, k, documents, shape);
+    kernels::attention_backward(meta, dq, dk, dv, q, q, k, k, o, lse, documents, shape);
+    return int64_t(meta.allocator()->usage().peak - before);
+  };
+  const int64_t own = peak(1000, false, 0), by_library = peak(1000, true, 0), twice = peak(2000, true, 0);
+  EXPECT_EQ(own, 1000 * 4 * 4);
+  EXPECT_NEAR(by_library - own, (4 << 20) + 1000 * 4 * (3 * 128 + 1) * 4, 4096);  // and where documents begin
+  EXPECT_NEAR(twice - by_library, 1000 * 4 * (3 * 128 + 2) * 4, 4096);
+  EXPECT_EQ(peak(1000, true, 30), own);
+}
+
 // cuDNN's graphs of both ways are good for compute capability 9.0, as far as the library says it without a GPU.
 TEST(AttentionOnCuda, TheLibraryTakesItsGraphs) {
   if (!cuda_attention_library().problem.empty()) GTEST_SKIP() << cuda_attention_library().problem;

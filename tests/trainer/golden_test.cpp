@@ -111,14 +111,14 @@ void expect_logits_and_losses(const Case& c) {
     if (adapter) g.add_adapter(false);
     const std::string kind = adapter ? "adapter" : "base";
     for (size_t r = 0; r < g.rows.size(); ++r) {
-      EXPECT_LT(relative_error(g.logits(r), doubles(g.arrays, kind + ".logits." + std::to_string(r))),
-                c.tolerance())
+      EXPECT_LT(relative_error(g.logits(r), doubles(g.arrays, kind + ".logits." + std::to_string(r))), c.tolerance())
           << kind << " row " << r;
       const Evaluation losses = evaluate(g.stream, g.model, g.rows[r]);
       double sum = 0;
       for (const RowLoss& document : losses.rows) sum += document.loss_sum;
       const double expected = g.expected.at(kind + "_loss")[r].get<double>();
-      EXPECT_NEAR(sum, expected, std::min(c.tolerance(), kBfloat16) * expected);  // 0 where nothing of the row is learned
+      EXPECT_NEAR(sum, expected,
+                  std::min(c.tolerance(), kBfloat16) * expected);  // 0 where nothing of the row is learned
       EXPECT_EQ(losses.target_tokens, g.expected.at("target_tokens")[r].get<int64_t>());
     }
   }
@@ -191,7 +191,9 @@ TEST(GoldenBfloat16, LogitsLossesAndLoraGradientsAreNear) {
   }
 }
 
-std::string case_name(const testing::TestParamInfo<Case>& info) { return joined(info.param.name, '_', info.param.dtype); }
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+  return joined(info.param.name, '_', info.param.dtype);
+}
 
 class GoldenFull : public testing::TestWithParam<Case> {};
 
@@ -281,6 +283,25 @@ INSTANTIATE_TEST_SUITE_P(Run, TenSteps,
                                          Case{"full", DType::float32}, Case{"full", DType::float64},
                                          Case{"lora", DType::bfloat16}, Case{"full", DType::bfloat16}),
                          case_name);
+
+// Seen while they are the host's: on a GPU a kernel would read beside the table.
+TEST(Batch, RefusesWhatIsNotInTheVocabulary) {
+  Golden golden("bf16_sharded", DType::float32);
+  const data::Batch good = data::evaluation_batches(golden.rows[0], 1 << 20).front();
+  for (const int32_t id : {-1, int32_t(golden.model.config.vocabulary)}) {
+    data::Batch bad = good;
+    bad.tokens[1] = id;
+    try {
+      (void)upload(golden.stream, golden.model, bad);
+      ADD_FAILURE() << id;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::input);
+      EXPECT_NE(std::string(error.what()).find(joined("[batch] token ", id, " is outside the vocabulary of ")),
+                std::string::npos)
+          << error.what();
+    }
+  }
+}
 
 }  // namespace
 }  // namespace hone::test

@@ -194,7 +194,8 @@ TEST_F(GpuCheck, MarksFiguresOfASlowGpu) {
             std::string::npos);
 }
 
-TEST_F(GpuCheck, PacksAndRunsThere) {
+class GpuCheckSlow : public GpuCheck {};
+TEST_F(GpuCheckSlow, PacksAndRunsThere) {
   programs(kGpu, "");
   const std::string at = folder_.path().string(), archive = at + "/bundle.tar.xz", there = at + "/hone-gpu";
   const Outcome packed = run_parts("--pack " + archive);

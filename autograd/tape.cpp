@@ -18,14 +18,18 @@ const Tensor& Saved::get(Stream& stream) const {
 
 Stream& GradSink::stream() const { return tape_.stream_; }
 
+Tensor& GradSink::gathered(const Slot& slot) {
+  require(slot.tape_ == tape_.id_, "[autograd] a gradient for a Var of another tape");
+  return tape_.gradients_[slot.index_];
+}
+
 void GradSink::add(const Slot& slot, Tensor gradient) {
   if (!slot.wanted() || !gradient) return;
   if (slot.parameter_) {
     Tensor& sum = accumulator(slot);
     return kernels::add(stream(), sum, sum, gradient);
   }
-  require(slot.tape_ == tape_.id_, "[autograd] a gradient for a Var of another tape");
-  Tensor& sum = tape_.gradients_[slot.index_];
+  Tensor& sum = gathered(slot);
   if (!sum) {
     sum = std::move(gradient);
   } else if (sum.sole_owner()) {
@@ -42,7 +46,7 @@ void GradSink::add(const Slot& slot, Tensor gradient) {
 
 Tensor* GradSink::sum(const Slot& slot) {
   if (!slot.wanted() || slot.parameter_) return nullptr;
-  Tensor& sum = tape_.gradients_[slot.index_];
+  Tensor& sum = gathered(slot);
   return sum && sum.sole_owner() ? &sum : nullptr;
 }
 

@@ -88,6 +88,7 @@ class GradSink {
  private:
   friend class Tape;
   explicit GradSink(Tape& tape) : tape_(tape) {}
+  Tensor& gathered(const Slot&);  // of a Var of this tape
   Tape& tape_;
 };
 

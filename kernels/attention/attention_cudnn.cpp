@@ -202,6 +202,8 @@ bool run(Stream& stream, const LibraryAttention& library, const Form& form, Poin
   cudnnHandle_t& handle = all.handles[stream.device().index];
   if (!handle && fe::detail::create_handle(&handle) != CUDNN_STATUS_SUCCESS) {
     handle = nullptr;
+    if (all.refusals.empty())
+      all.refusals.push_back("everything: cudnnCreate failed; does the driver serve this cuDNN?");
     return false;
   }
   auto place = all.prepared.find(form);

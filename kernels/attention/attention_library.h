@@ -12,12 +12,14 @@ namespace hone::kernels {
 // What a call by the library needs beside its tensors; made before dispatch, so that plans count it. Empty: own
 // kernels.
 struct LibraryAttention {
-  Tensor workspace;  // uint8
+  Tensor workspace = {};  // uint8
   // Of `documents` documents, their number made a power of two by empty ones, so that few forms of calls need
   // preparing:
-  Tensor lengths;  // int32; rows
+  Tensor lengths = {};  // int32; rows
   // Where they begin, and the last ends, in elements of q and o, of k and v, of log_sum_exp: documents + 1, int32
-  Tensor of_queries, of_keys, of_statistics;
+  Tensor of_queries = {}, of_keys = {}, of_statistics = {};
+  std::shared_ptr<const std::vector<int32_t>> starts = {};  // of the documents
+  AttentionShape shape = {};
   int64_t documents = 0, longest = 0;  // longest: a power of two that no document is longer than
 
   explicit operator bool() const { return bool(workspace); }
@@ -27,6 +29,10 @@ void for_each_tensor(LibraryAttention& library, F&& body) {
   body(library.workspace), body(library.lengths), body(library.of_queries), body(library.of_keys);
   body(library.of_statistics);
 }
+
+// A call that was counted on meta is repeated with the documents it had (kernels/core/work.h): of zeros it would be
+// nothing to do.
+void make_again(Stream&, LibraryAttention&);
 
 // For a call on this stream of bfloat16 tensors whose rows follow each other without a gap; empty where the stream does
 // not ask for the library or the library has no such shape.

@@ -18,4 +18,6 @@ void for_each_tensor(AttentionScratch& scratch, F&& body) {
   for_each_tensor(scratch.library, body);
 }
 
+inline void make_again(Stream& stream, AttentionScratch& scratch) { make_again(stream, scratch.library); }
+
 }  // namespace hone::kernels

@@ -11,6 +11,7 @@
 #include "kernels/core/work.h"
 #include "tests/kernels/attention_reference.h"
 #include "tests/support/devices.h"
+#include "tests/support/environment.h"
 
 namespace hone::test {
 namespace {
@@ -124,9 +125,10 @@ TEST_P(Attention, OfSoftenedScores) {
 // cuDNN's, where it is: the same cases beside the same formulas, documents of no length and windows among them, and
 // none of them refused.
 TEST_P(Attention, ByTheLibrary) {
-  if (!on_cuda() || !cuda_attention_library().problem.empty() || hone::cuda_devices().front().major != 9)
-    GTEST_SKIP() << "needs cuDNN and compute capability 9.0: " << cuda_attention_library().problem;
   stream().set_attention_by_library(true);
+  if (!on_cuda()) return check({{0, 70, 71, 200}, {2, 1, 64}}, 0);  // asked for, and no matter
+  if (!cuda_attention_library().problem.empty()) HONE_SKIP("HONE_REQUIRE_CUDNN", cuda_attention_library().problem);
+  if (hone::cuda_devices().front().major != 9) GTEST_SKIP() << "cuDNN's is for compute capability 9.0 alone";
   for (const int64_t window : {0, 2, 65}) {
     check({{0, 70, 71, 200}, {2, 1, 64, window}}, 0);
     check({{0, 0, 63, 63, 127}, {2, 2, 64, window}}, 0);
@@ -330,6 +332,30 @@ TEST(AttentionOnCuda, TakesBfloat16AndHeadsThatItsTilesHold) {
             "[attention] documents must be made by documents_on for this stream");
 }
 
+// Where documents lie is said in elements, their number made a power of two by empty ones; and it is said again where a
+// counted call is repeated, whose tensors are zeros.
+TEST_P(Attention, TellsTheLibraryWhereDocumentsLie) {
+  stream().set_attention_by_library(true);
+  using Numbers = std::vector<int32_t>;
+  const AttentionShape shape{4, 2, 16};
+  kernels::LibraryAttention library =
+      kernels::library_attention(stream(), true, documents_on(stream(), {0, 3, 3, 10}), shape);
+  EXPECT_EQ(bool(library), on_cuda());
+  if (!library) return;
+  EXPECT_EQ(library.documents, 4);
+  EXPECT_EQ(library.longest, 8);
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(library.lengths.to_host<int32_t>(), (Numbers{3, 0, 7, 0}));
+    EXPECT_EQ(library.of_queries.to_host<int32_t>(), (Numbers{0, 192, 192, 640, 640}));
+    EXPECT_EQ(library.of_keys.to_host<int32_t>(), (Numbers{0, 96, 96, 320, 320}));
+    EXPECT_EQ(library.of_statistics.to_host<int32_t>(), (Numbers{0, 12, 12, 40, 40}));
+    for (Tensor* t : {&library.lengths, &library.of_queries, &library.of_keys, &library.of_statistics})
+      *t = t->zeros_like(stream());
+    EXPECT_EQ(library.lengths.to_host<int32_t>(), Numbers(4));
+    make_again(stream(), library);
+  }
+}
+
 // A plan counts what cuDNN may take beside its tensors: linear in T, nothing where it is not asked for or cannot do it.
 TEST(AttentionOnCuda, PlansTheLibrarysWorkspace) {
   const auto peak = [](int64_t tokens, bool library, double softcap) {
@@ -355,7 +381,7 @@ TEST(AttentionOnCuda, PlansTheLibrarysWorkspace) {
 
 // cuDNN's graphs of both ways are good for compute capability 9.0, as far as the library says it without a GPU.
 TEST(AttentionOnCuda, TheLibraryTakesItsGraphs) {
-  if (!cuda_attention_library().problem.empty()) GTEST_SKIP() << cuda_attention_library().problem;
+  if (!cuda_attention_library().problem.empty()) HONE_SKIP("HONE_REQUIRE_CUDNN", cuda_attention_library().problem);
   for (const bool backward : {false, true})
     for (const AttentionShape& shape :
          {AttentionShape{32, 8, 128}, {14, 2, 64}, {8, 8, 96, 512}, {4, 2, 72, 0, 0, 0.5}})

@@ -52,11 +52,15 @@ Outcome run_hone_and_kill(const std::vector<std::string>& arguments, const Kill&
 
 }  // namespace hone::test
 
+// Skips a test with the reason; with 1 in the environment variable `required` it is a failure.
+#define HONE_SKIP(required, why)                                                                                       \
+  do {                                                                                                                 \
+    if (const char* yes = std::getenv(required); yes && yes[0] == '1') FAIL() << (required) << "=1, and it " << (why); \
+    GTEST_SKIP() << (why);                                                                                             \
+  } while (false)
+
 // Skips a test that needs fixtures where there are none; with HONE_REQUIRE_FIXTURES=1 that is a failure.
-#define HONE_NEEDS_FIXTURES()                                                                        \
-  if (!hone::test::fixtures()) {                                                                     \
-    if (const char* required = std::getenv("HONE_REQUIRE_FIXTURES"); required && required[0] == '1') \
-      FAIL() << "HONE_REQUIRE_FIXTURES=1, and HONE_FIXTURES names no folder";                        \
-    GTEST_SKIP() << "needs the real models and data of a folder named by HONE_FIXTURES";             \
-  }                                                                                                  \
+#define HONE_NEEDS_FIXTURES()                                                                                \
+  if (!hone::test::fixtures())                                                                               \
+    HONE_SKIP("HONE_REQUIRE_FIXTURES", "needs the real models and data of a folder named by HONE_FIXTURES"); \
   static_assert(true)

@@ -22,7 +22,7 @@ class GpuCheck : public testing::Test {
  protected:
   void SetUp() override {
     if (std::system("python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1") != 0)
-      GTEST_SKIP() << "needs Python 3.8";
+      HONE_SKIP("HONE_REQUIRE_PYTHON", "needs Python 3.8");
   }
 
   // What the script prints, and its exit code in `code`.

@@ -83,6 +83,9 @@ else()
 endif()
 
 # HONE_CUDNN: headers of cuDNN and of its front end (NVIDIA's wheel; tools/setup fetches it). The library is looked for when hone runs.
+if(NOT HONE_CUDNN MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "HONE_CUDNN must be AUTO, ON or OFF, got ${HONE_CUDNN}")
+endif()
 set(HONE_CUDNN_TEXT "off")
 set(HONE_CUDNN_FOUND OFF)
 if(NOT HONE_CUDNN STREQUAL "OFF" AND HONE_CUDA_FOUND STREQUAL "ON")
@@ -133,7 +136,7 @@ function(hone_add_cuda target)
     if(HONE_CUDNN_FOUND)
       target_sources(${target} PRIVATE kernels/attention/attention_cudnn.cpp)
       set_source_files_properties(kernels/attention/attention_cudnn.cpp PROPERTIES
-        INCLUDE_DIRECTORIES "" COMPILE_OPTIONS "-isystem;${HONE_CUDNN_FRONTEND};-isystem;${HONE_CUDNN_HEADERS};-O1"
+        COMPILE_OPTIONS "-isystem;${HONE_CUDNN_FRONTEND};-isystem;${HONE_CUDNN_HEADERS};-O1"
         COMPILE_DEFINITIONS "NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING;CUDNN_FRONTEND_SKIP_JSON_LIB")
     endif()
   else()

@@ -1,5 +1,6 @@
 #include "kernels/host/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -10,9 +11,14 @@ namespace hone {
 
 namespace {
 // Builds the value while watching depth and duplicate keys, which the library's own parser lets pass.
-class StrictBuilder final : public nlohmann::json_sax<Json> {
+template <class Value>
+class StrictBuilder final : public nlohmann::json_sax<Value> {
+  using Base = nlohmann::json_sax<Value>;
+  using typename Base::binary_t, typename Base::number_float_t, typename Base::number_integer_t,
+      typename Base::number_unsigned_t, typename Base::string_t;
+
  public:
-  StrictBuilder(Json& root, std::string_view where, const JsonLimits& limits)
+  StrictBuilder(Value& root, std::string_view where, const JsonLimits& limits)
       : builder_(root, true), where_(where), limits_(limits) {}
   bool null() override { return counted() && builder_.null(); }
   bool boolean(bool value) override { return counted() && builder_.boolean(value); }
@@ -30,6 +36,8 @@ class StrictBuilder final : public nlohmann::json_sax<Json> {
   }
   bool key(string_t& value) override {
     require(keys_.back().insert(value).second, ExitCode::input, where_, ": a key occurs twice in one object");
+    require(keys_.back().size() <= limits_.keys, ExitCode::input, where_, ": an object of more than ", limits_.keys,
+            " keys");
     return builder_.key(value);
   }
   bool end_object() override {
@@ -57,7 +65,7 @@ class StrictBuilder final : public nlohmann::json_sax<Json> {
     require(++values_ <= limits_.values, ExitCode::input, where_, ": more than ", limits_.values, " values");
     return true;
   }
-  nlohmann::detail::json_sax_dom_parser<Json> builder_;
+  nlohmann::detail::json_sax_dom_parser<Value> builder_;
   std::string_view where_;
   const JsonLimits& limits_;
   int level_ = 0;
@@ -75,16 +83,28 @@ std::string kind_of(const Json& value) {
 }
 }  // namespace
 
-Json parse_json(std::string_view text, std::string_view where, const JsonLimits& limits) {
+namespace {
+template <class Value>
+Value parsed(std::string_view text, std::string_view where, const JsonLimits& limits) {
   require(text.size() <= limits.bytes, ExitCode::input, where, ": ", text.size(), " bytes of JSON, the limit is ",
           limits.bytes);
   require(!text.starts_with("\xEF\xBB\xBF"), ExitCode::input, where,
           ": begins with a byte-order mark; save it as UTF-8 without one");
   require(text.find('\0') == std::string_view::npos, ExitCode::input, where, ": contains a NUL byte");
-  Json value;
-  StrictBuilder builder(value, where, limits);
-  require(Json::sax_parse(text.begin(), text.end(), &builder), ExitCode::input, where, ": not valid JSON");
+  Value value;
+  StrictBuilder<Value> builder(value, where, limits);
+  require(Value::sax_parse(text.begin(), text.end(), &builder), ExitCode::input, where, ": not valid JSON");
   return value;
+}
+}  // namespace
+
+Json parse_json(std::string_view text, std::string_view where, const JsonLimits& limits) {
+  return parsed<Json>(text, where, limits);
+}
+
+OrderedJson parse_ordered_json(std::string_view text, std::string_view where, JsonLimits limits) {
+  limits.keys = std::min(limits.keys, size_t(4096));
+  return parsed<OrderedJson>(text, where, limits);
 }
 
 Json read_json(const std::filesystem::path& path, const JsonLimits& limits) {

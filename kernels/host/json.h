@@ -17,17 +17,21 @@
 namespace hone {
 
 using Json = nlohmann::json;                 // keys sorted
-using OrderedJson = nlohmann::ordered_json;  // keys as written; for writing files whose order is part of the format
+using OrderedJson = nlohmann::ordered_json;  // keys as written, where their order is part of what is written
 
 struct JsonLimits {
   size_t bytes = size_t(256) << 20;
   int depth = 64;
   size_t values =
       SIZE_MAX;  // numbers, texts, lists, objects … in all: short ones take many times their bytes in memory
+  size_t keys = SIZE_MAX;  // of one object
 };
 // `where` opens every message: a file name, "data.jsonl:12". Errors carry ExitCode::input and a byte offset, never the
 // content.
 Json parse_json(std::string_view text, std::string_view where, const JsonLimits& limits = {});
+// The same with the keys in their order, for what is printed again as it was written. An object's keys are looked for
+// one by one, so it has 4,096 of them at most.
+OrderedJson parse_ordered_json(std::string_view text, std::string_view where, JsonLimits limits = {});
 Json read_json(const std::filesystem::path& path, const JsonLimits& limits = {});
 
 // A value with the place it came from: typed getters that name the key, what was expected and what came.

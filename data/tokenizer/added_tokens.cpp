@@ -25,11 +25,12 @@ void TokenSearch::add(std::string_view text, const AddedToken& token) {
   if (!nodes_[node].token) nodes_[node].token = &token;
 }
 
-const AddedToken* TokenSearch::longest_at(std::string_view text, size_t at, size_t& end) const {
+const AddedToken* TokenSearch::longest_at(std::string_view text, size_t at, size_t limit, size_t& end) const {
   const AddedToken* best = nullptr;
   for (uint32_t node = first_[static_cast<unsigned char>(text[at])]; node != 0;) {
     ++at;
-    if (nodes_[node].token) best = nodes_[node].token, end = at;
+    const AddedToken* token = nodes_[node].token;
+    if (token && (at <= limit || !token->special)) best = token, end = at;
     if (at == text.size()) break;
     const auto& next = nodes_[node].next;
     const auto letter = static_cast<unsigned char>(text[at]);
@@ -39,21 +40,27 @@ const AddedToken* TokenSearch::longest_at(std::string_view text, size_t at, size
   return best;
 }
 
-std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, bool special) const {
+std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, std::span<const Range> plain) const {
   std::vector<Part> parts;
   size_t done = 0;  // where the last token, with the white space that it took, ended
   for (size_t at = 0;;) {
     while (at < text.size() && first_[static_cast<unsigned char>(text[at])] == 0) ++at;
     if (at == text.size()) break;
+    while (!plain.empty() && plain.front().end <= at) plain = plain.subspan(1);
+    const bool in_plain = !plain.empty() && plain.front().begin <= at;
+    const size_t limit = plain.empty() || in_plain ? text.size() : plain.front().begin;
     size_t end = 0;
-    const AddedToken* token = longest_at(text, at, end);
+    const AddedToken* token = longest_at(text, at, limit, end);
     if (!token) {
       ++at;
       continue;
     }
     size_t begin = at;
     at = end;
-    if (token->special && !special) continue;
+    if (token->special && in_plain) {
+      at = std::min<size_t>(end, plain.front().end);
+      continue;
+    }
     if (token->single_word) {
       const bool word_before = begin > 0 && is_word(code_point_before(text, begin).value);
       const bool word_after = end < text.size() && is_word(code_point_at(text, end).value);

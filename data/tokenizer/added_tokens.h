@@ -7,6 +7,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,9 +36,10 @@ class TokenSearch {
     Range range;
     const AddedToken* token;  // null: text between
   };
-  // Covers the text with parts, in order. lstrip and rstrip take white space to the token. Without `special`, special
-  // tokens are text; they still end the search for shorter ones where they stand, as in the library.
-  std::vector<Part> split(std::string_view text, bool special) const;
+  // Covers the text with parts, in order. lstrip and rstrip take white space to the token. In the ranges `plain`
+  // (ascending, apart) special tokens are text; they still end the search for shorter ones where they stand, as in the
+  // library, but never beyond the range.
+  std::vector<Part> split(std::string_view text, std::span<const Range> plain) const;
   bool empty() const { return nodes_.size() == 1; }
 
  private:
@@ -45,7 +47,8 @@ class TokenSearch {
     std::vector<std::pair<unsigned char, uint32_t>> next;  // few a node
     const AddedToken* token = nullptr;
   };
-  const AddedToken* longest_at(std::string_view text, size_t at, size_t& end) const;
+  // The longest token there, and where it ends; of special ones those that end up to `limit`.
+  const AddedToken* longest_at(std::string_view text, size_t at, size_t limit, size_t& end) const;
   std::vector<Node> nodes_;
   std::array<uint32_t, 256> first_{};  // node after a first byte, 0 where none
 };

@@ -155,37 +155,39 @@ std::optional<int32_t> Bpe::id_of_character(std::string_view character, bool fir
 void Bpe::start(std::string_view piece, Scratch& scratch) const {
   auto& symbols = scratch.symbols;
   symbols.clear();
-  const auto add = [&](int32_t id) {
+  const auto add = [&](int32_t id, size_t size) {
     const int32_t place = int32_t(symbols.size());
     if (place > 0) symbols.back().after = place;
-    symbols.push_back({id, place - 1, -1, true});
+    symbols.push_back({id, uint32_t(size), place - 1, -1, true});
   };
   // An unknown character waits for the next known one. Bytes that stand in for a character do not flush it: the library
   // has them first.
   std::optional<int32_t> unknown;
+  size_t unknown_size = 0;
   for (size_t at = 0; at < piece.size();) {
     const size_t length = code_point_at(piece, at).length;
     const bool first = at == 0, last = at + length == piece.size();
     const std::string_view character = piece.substr(at, length);
     at += length;
     if (const std::optional<int32_t> id = id_of_character(character, first, last, scratch)) {
-      if (unknown) add(*unknown), unknown.reset();
-      add(*id);
+      if (unknown) add(*unknown, unknown_size), unknown.reset();
+      add(*id, length);
       continue;
     }
     if (byte_fallback_) {
       const std::string bytes = (first ? "" : prefix_) + std::string(character) + (last ? suffix_ : "");
       const auto id = [&](char byte) { return byte_ids_[static_cast<unsigned char>(byte)]; };
       if (std::all_of(bytes.begin(), bytes.end(), [&](char byte) { return id(byte) >= 0; })) {
-        for (const char byte : bytes) add(id(byte));
+        for (const char byte : bytes) add(id(byte), 1);
         continue;
       }
     }
     if (!unknown_) continue;
-    if (unknown && !fuse_unknown_) add(*unknown);
+    if (unknown && !fuse_unknown_) add(*unknown, unknown_size);
+    unknown_size = length + (unknown && fuse_unknown_ ? unknown_size : 0);
     unknown = unknown_id();
   }
-  if (unknown) add(*unknown);
+  if (unknown) add(*unknown, unknown_size);
 }
 
 void Bpe::merge(Scratch& scratch) const {
@@ -218,6 +220,7 @@ void Bpe::merge(Scratch& scratch) const {
     if (!now || now->id != best.id) continue;  // the pair has changed since
     Scratch::Symbol& right = symbols[size_t(symbol.after)];
     symbol.id = best.id;
+    symbol.size += right.size;
     symbol.after = right.after;
     right.alive = false;
     if (right.after >= 0) symbols[size_t(right.after)].before = best.place;
@@ -265,6 +268,12 @@ CodePoint Bpe::symbol_at(std::string_view piece, size_t at) const {
   return {byte_level_letter(static_cast<unsigned char>(piece[at])), 1};
 }
 
+void Bpe::start_word(std::string_view word, Scratch& scratch) const {
+  if (alphabet_ == Alphabet::characters) return start(word, scratch);
+  start(byte_level_text(word), scratch);
+  for (Scratch::Symbol& symbol : scratch.symbols) symbol.size = 1;  // each was a byte, whatever its letter's length
+}
+
 void Bpe::merge_word(std::string_view word, std::vector<int32_t>& ids, Scratch& scratch) const {
   const auto letter = [&](char byte) { return letter_ids_[static_cast<unsigned char>(byte)]; };
   const bool plain = grows_ && prefix_.empty() && suffix_.empty();
@@ -275,11 +284,7 @@ void Bpe::merge_word(std::string_view word, std::vector<int32_t>& ids, Scratch& 
     ids.insert(ids.end(), few.data(), few.data() + merge_few({few.data(), word.size()}));
     return;
   }
-  if (alphabet_ == Alphabet::bytes) {
-    start(byte_level_text(word), scratch);
-  } else {
-    start(word, scratch);
-  }
+  start_word(word, scratch);
   const auto& symbols = scratch.symbols;
   if (plain && symbols.size() <= kFew) {
     std::transform(symbols.begin(), symbols.end(), few.begin(), [](const auto& symbol) { return symbol.id; });
@@ -317,23 +322,61 @@ std::optional<int32_t> Bpe::whole_piece(std::string_view piece) const {
 
 // Where there is no pre-tokenizer, a piece is a whole text. It is cut where no merge can ever join: between known
 // characters that stand side by side in no merge. The result is the same; words are short and come again.
-void Bpe::encode_long(std::string_view piece, std::vector<int32_t>& ids, Scratch& scratch) const {
-  if (const std::optional<int32_t> whole = whole_piece(piece)) return ids.push_back(*whole);
+void Bpe::each_word(std::string_view piece, auto do_word) const {
   require(piece.size() < size_t(INT32_MAX), ExitCode::input,
           "[tokenizer] a text of 2 GiB or more without a place to split it. Split it into shorter rows");
-  if (!prefix_.empty() || !suffix_.empty()) return merge_word(piece, ids, scratch);
+  if (!prefix_.empty() || !suffix_.empty()) return do_word(piece);
   CodePoint before = symbol_at(piece, 0);
   size_t begin = 0;
   for (size_t at = before.length; at < piece.size();) {
     const CodePoint now = symbol_at(piece, at);
     if (!may_join(before.value, now.value) && is_known(before.value) && is_known(now.value)) {
-      encode_word(piece.substr(begin, at - begin), ids, scratch);
+      do_word(piece.substr(begin, at - begin));
       begin = at;
     }
     before = now;
     at += now.length;
   }
-  encode_word(piece.substr(begin), ids, scratch);
+  do_word(piece.substr(begin));
+}
+
+void Bpe::encode_long(std::string_view piece, std::vector<int32_t>& ids, Scratch& scratch) const {
+  if (const std::optional<int32_t> whole = whole_piece(piece)) return ids.push_back(*whole);
+  if (!prefix_.empty() || !suffix_.empty()) return merge_word(piece, ids, scratch);
+  each_word(piece, [&](std::string_view word) { encode_word(word, ids, scratch); });
+}
+
+void Bpe::encode_marked(std::string_view piece, std::span<const uint32_t> places, std::vector<int32_t>& ids,
+                        std::vector<size_t>& tokens, Scratch& scratch) const {
+  if (const std::optional<int32_t> whole = whole_piece(piece)) {
+    tokens.insert(tokens.end(), places.size(), ids.size());
+    return ids.push_back(*whole);
+  }
+  size_t next = 0, begin = 0;  // the next place; where the word begins
+  const auto do_word = [&](std::string_view word) {
+    const size_t end = begin + word.size();
+    for (; next < places.size() && places[next] <= begin; ++next) tokens.push_back(ids.size());
+    if (next == places.size() || places[next] >= end) {
+      encode_word(word, ids, scratch);
+    } else {  // its tokens are made here, with the bytes that each stands for
+      start_word(word, scratch);
+      merge(scratch);
+      size_t at = begin;
+      for (const Scratch::Symbol& symbol : scratch.symbols) {
+        if (!symbol.alive) continue;
+        at += symbol.size;
+        for (; next < places.size() && places[next] < at; ++next) tokens.push_back(ids.size());
+        ids.push_back(symbol.id);
+      }
+      for (; next < places.size() && places[next] < end; ++next) tokens.push_back(ids.size());
+    }
+    begin = end;
+  };
+  if (piece.size() <= PieceMemory::kLongestPiece) {
+    do_word(piece);
+  } else {
+    each_word(piece, do_word);
+  }
 }
 
 void Bpe::encode(std::string_view text, std::span<const Range> pieces, std::vector<int32_t>& ids,

@@ -51,6 +51,7 @@ class Bpe {
     PieceMemory memory;
     struct Symbol {
       int32_t id;
+      uint32_t size;          // bytes of the piece
       int32_t before, after;  // places, -1 where none
       bool alive;
     };
@@ -67,6 +68,11 @@ class Bpe {
   // are left out, as in the library. Safe to call from several threads, each with a scratch of its own.
   void encode(std::string_view text, std::span<const Range> pieces, std::vector<int32_t>& ids, Scratch& scratch) const;
 
+  // The same for one piece, with places in it (ascending, from 1 to its size - 1): adds to `tokens` for each the index
+  // in ids of the token that holds that byte, or of the next one.
+  void encode_marked(std::string_view piece, std::span<const uint32_t> places, std::vector<int32_t>& ids,
+                     std::vector<size_t>& tokens, Scratch& scratch) const;
+
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  private:
@@ -76,9 +82,11 @@ class Bpe {
   bool is_known(char32_t point) const;
   void encode_short(const PieceMemory::Key& key, std::string_view piece, std::vector<int32_t>& ids,
                     Scratch& scratch) const;
+  void each_word(std::string_view piece, auto do_word) const;
   void encode_long(std::string_view piece, std::vector<int32_t>& ids, Scratch& scratch) const;
   void encode_word(std::string_view word, std::vector<int32_t>& ids, Scratch& scratch) const;
   void merge_word(std::string_view word, std::vector<int32_t>& ids, Scratch& scratch) const;
+  void start_word(std::string_view word, Scratch& scratch) const;
   void start(std::string_view piece, Scratch& scratch) const;
   void merge(Scratch& scratch) const;
   size_t merge_few(std::span<int32_t> symbols) const;

@@ -7,15 +7,21 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/host/json.h"
 
 namespace hone::data {
 
 struct NormalizedText {
-  NormalizedText(std::string whole, bool starts)
-      : text(std::move(whole)), at_start(starts), limit(text.size() * 32 + (size_t(1) << 20)) {}
+  NormalizedText(std::string whole, bool starts, std::vector<uint32_t> places = {})
+      : text(std::move(whole)),
+        marks(std::move(places)),
+        at_start(starts),
+        limit(text.size() * 32 + (size_t(1) << 20)) {}
   std::string text;
+  // Places in the text, ascending, which every change carries along: what stood for the text from there on still does.
+  std::vector<uint32_t> marks;
   bool at_start;  // the first byte still stands for the first byte of the whole input: Metaspace's "first" asks for it
   size_t limit;   // of bytes that the text may grow to
 };

@@ -9,14 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "data/tokenizer/range.h"
 #include "kernels/host/json.h"
 
 namespace hone::data {
-
-struct Range {  // bytes [begin, end)
-  uint32_t begin, end;
-  bool operator==(const Range&) const = default;
-};
 
 class Pattern {
  public:

@@ -122,19 +122,32 @@ void find_words_and_signs(std::string_view piece, std::vector<Range>& matches) {
   }
 }
 
-// Rebuilds the text piece by piece: `edit` returns what a piece becomes, told whether it opens the input.
-template <class Edit>
-void rewrite(PreTokens& tokens, Edit edit) {
+// Rebuilds the text piece by piece: `opening` returns what is put before a piece, told whether it opens the input, and
+// `append` adds to a text what a stretch becomes, character by character.
+template <class Opening, class Append>
+void rewrite(PreTokens& tokens, Opening opening, Append append) {
   std::string text;
   text.reserve(tokens.text.size() + tokens.text.size() / 2);
   const bool starts = tokens.at_start && !tokens.pieces.empty() && tokens.pieces.front().begin == 0;
+  auto mark = tokens.marks.begin();
   for (size_t i = 0; i < tokens.pieces.size(); ++i) {
+    const std::string_view piece = tokens.piece(i);
+    const auto [old_begin, old_end] = tokens.pieces[i];
     const uint32_t begin = uint32_t(text.size());
-    text += edit(tokens.piece(i), starts && i == 0);
+    for (; mark != tokens.marks.end() && *mark <= old_begin; ++mark) *mark = begin;
+    text += opening(piece, starts && i == 0);
+    size_t at = 0;
+    for (; mark != tokens.marks.end() && *mark < old_end; ++mark) {
+      append(text, piece.substr(at, *mark - old_begin - at));
+      at = *mark - old_begin;
+      *mark = uint32_t(text.size());
+    }
+    append(text, piece.substr(at));
     require(text.size() < UINT32_MAX, ExitCode::input,
             "[tokenizer] a text of 4 GiB or more; split it into shorter rows");
     tokens.pieces[i] = {begin, uint32_t(text.size())};
   }
+  for (; mark != tokens.marks.end(); ++mark) *mark = uint32_t(text.size());
   tokens.text = std::move(text);
   tokens.at_start = starts;
 }
@@ -146,9 +159,9 @@ PreTokenizer byte_level(const JsonView& view) {
   if (view.boolean_or("use_regex", true)) cut = split(&split_gpt2, Behavior::isolated);
   return {[prefix, cut = std::move(cut)](PreTokens& tokens) {
             if (prefix) {
-              rewrite(tokens, [](std::string_view piece, bool) {
-                return piece.starts_with(' ') ? std::string(piece) : " " + std::string(piece);
-              });
+              rewrite(
+                  tokens, [](std::string_view piece, bool) { return piece.starts_with(' ') ? "" : " "; },
+                  [](std::string& text, std::string_view stretch) { text += stretch; });
             }
             if (cut) cut(tokens);
           },
@@ -160,7 +173,9 @@ Cut with_letters(PreTokenizer part) {
   if (part.alphabet == Alphabet::characters) return std::move(part.cut);
   return [cut = std::move(part.cut)](PreTokens& tokens) {
     cut(tokens);
-    rewrite(tokens, [](std::string_view piece, bool) { return byte_level_text(piece); });
+    rewrite(
+        tokens, [](std::string_view, bool) { return ""; },
+        [](std::string& text, std::string_view stretch) { text += byte_level_text(stretch); });
   };
 }
 
@@ -176,11 +191,12 @@ Cut metaspace(const JsonView& view) {
   if (view.boolean_or("split", true))
     cut = split(each_match(Pattern::literal(replacement, view.where())), Behavior::merged_with_next);
   return [replacement, scheme, cut = std::move(cut)](PreTokens& tokens) {
-    rewrite(tokens, [&](std::string_view piece, bool opens) {
-      std::string text;
-      for (const char c : piece) c == ' ' ? text += replacement : text += c;
+    const auto opening = [&](std::string_view piece, bool opens) -> std::string_view {
       const bool wanted = scheme == "always" || (scheme == "first" && opens);
-      return wanted && !text.starts_with(replacement) ? replacement + text : text;
+      return wanted && !piece.starts_with(' ') && !piece.starts_with(replacement) ? replacement : "";
+    };
+    rewrite(tokens, opening, [&](std::string& text, std::string_view stretch) {
+      for (const char c : stretch) c == ' ' ? text += replacement : text += c;
     });
     if (cut) cut(tokens);
   };

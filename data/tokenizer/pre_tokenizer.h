@@ -17,15 +17,17 @@
 namespace hone::data {
 
 struct PreTokens {
-  PreTokens(std::string whole, bool starts) : text(std::move(whole)), at_start(starts) {
+  PreTokens(std::string whole, bool starts, std::vector<uint32_t> places = {})
+      : text(std::move(whole)), marks(std::move(places)), at_start(starts) {
     if (!text.empty()) pieces.push_back({0, uint32_t(text.size())});
   }
   std::string_view piece(size_t i) const {
     return std::string_view(text).substr(pieces[i].begin, pieces[i].end - pieces[i].begin);
   }
   std::string text;
-  std::vector<Range> pieces;  // of text: ascending, apart, none empty
-  bool at_start;              // text[0] stands for the first byte of the whole input
+  std::vector<Range> pieces;    // of text: ascending, apart, none empty
+  std::vector<uint32_t> marks;  // places in the text, ascending; a change carries them along
+  bool at_start;                // text[0] stands for the first byte of the whole input
 };
 using Cut = std::function<void(PreTokens&)>;  // const and safe to call from several threads
 struct PreTokenizer {

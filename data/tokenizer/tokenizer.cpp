@@ -18,8 +18,8 @@ namespace hone::data {
 
 namespace {
 constexpr size_t kLargestFile = size_t(64) << 20, kLongestText = size_t(256) << 20;
-// Of JSON: a token is one, a merge up to three. The largest vocabularies there are have 2 million; a file of nothing but
-// short values would take twenty times its bytes in memory.
+// Of JSON: a token is one, a merge up to three. The largest vocabularies there are have 2 million; a file of nothing
+// but short values would take twenty times its bytes in memory.
 constexpr size_t kMostValues = size_t(4) << 20;
 
 Json parsed(const std::string& text, const std::string& where) {
@@ -89,10 +89,6 @@ struct Tokenizer::Parts {
     const std::string* own = bpe.vocabulary().token(id);
     return own ? own : added.beyond_model().token(id);
   }
-  void encode_piece(PreTokens tokens, std::vector<int32_t>& ids, Bpe::Scratch& scratch) const {
-    if (pre_tokenizer.cut) pre_tokenizer.cut(tokens);
-    bpe.encode(tokens.text, tokens.pieces, ids, scratch);
-  }
 
   std::string hash;
   Normalizer normalizer;
@@ -147,39 +143,141 @@ Tokenizer Tokenizer::load(const fs::path& folder_or_file) {
   return Tokenizer(parts);
 }
 
-std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
+namespace {
+// The places in [begin, end), counted from begin; `next` is the first of them and then the first after them.
+std::vector<uint32_t> places_in(std::span<const uint32_t> places, size_t& next, Range range) {
+  std::vector<uint32_t> inside;
+  for (; next < places.size() && places[next] < range.end; ++next) inside.push_back(places[next] - range.begin);
+  return inside;
+}
+}  // namespace
+
+// One call of encode, from the raw text inwards.
+class Tokenizer::Encoding {
+ public:
+  explicit Encoding(const Parts& parts) : parts_(parts), scratch_(parts.scratches) {}
+
+  void add(std::string_view text, std::span<const Range> plain, std::span<const uint32_t> places) {
+    size_t next = 0, next_plain = 0;
+    for (const TokenSearch::Part& part : parts_.added.raw().split(text, plain)) {
+      std::vector<uint32_t> inside = places_in(places, next, part.range);
+      if (part.token) {
+        add_token(*part.token, inside.size());
+        continue;
+      }
+      std::vector<Range> plain_inside;
+      for (; next_plain < plain.size() && plain[next_plain].begin < part.range.end; ++next_plain) {
+        const Range range{std::max(plain[next_plain].begin, part.range.begin),
+                          std::min(plain[next_plain].end, part.range.end)};
+        if (range.begin < range.end)
+          plain_inside.push_back({range.begin - part.range.begin, range.end - part.range.begin});
+        if (plain[next_plain].end > part.range.end) break;  // it goes on in the next part
+      }
+      add_raw(text.substr(part.range.begin, part.range.end - part.range.begin), part.range.begin == 0, plain_inside,
+              inside);
+    }
+    result_.tokens.resize(places.size(), result_.ids.size());
+  }
+  MarkedIds take() { return std::move(result_); }
+
+ private:
+  void add_token(const AddedToken& token, size_t places) {
+    result_.tokens.insert(result_.tokens.end(), places, result_.ids.size());
+    result_.ids.push_back(token.id);
+  }
+
+  // Text between the tokens that are searched in raw text.
+  void add_raw(std::string_view text, bool starts, std::vector<Range> plain, const std::vector<uint32_t>& places) {
+    const TokenSearch& search = parts_.added.normalized();
+    std::vector<uint32_t> marks = places;
+    if (search.empty()) plain.clear();
+    for (const Range range : plain) marks.insert(marks.end(), {range.begin, range.end});
+    std::sort(marks.begin(), marks.end());
+    NormalizedText piece(std::string(text), starts, marks);
+    if (parts_.normalizer) parts_.normalizer(piece);
+    require(piece.text.size() < UINT32_MAX / 2, ExitCode::input, "[tokenizer] a text grew to ",
+            bytes_text(piece.text.size()), " when it was normalised. Split it into shorter rows");
+    const auto carried = [&](uint32_t place) {
+      return piece.marks[size_t(std::lower_bound(marks.begin(), marks.end(), place) - marks.begin())];
+    };
+    if (search.empty()) return add_piece(PreTokens(std::move(piece.text), piece.at_start, std::move(piece.marks)));
+    for (Range& range : plain) range = {carried(range.begin), carried(range.end)};
+    std::vector<uint32_t> inner;
+    for (const uint32_t place : places) inner.push_back(carried(place));
+    size_t next = 0;
+    for (const TokenSearch::Part& part : search.split(piece.text, plain)) {
+      std::vector<uint32_t> inside = places_in(inner, next, part.range);
+      if (part.token) {
+        add_token(*part.token, inside.size());
+      } else {
+        add_piece(PreTokens(piece.text.substr(part.range.begin, part.range.end - part.range.begin),
+                            piece.at_start && part.range.begin == 0, std::move(inside)));
+      }
+    }
+    result_.tokens.resize(result_.tokens.size() + inner.size() - next, result_.ids.size());  // those at its end
+  }
+
+  void add_piece(PreTokens tokens) {
+    if (parts_.pre_tokenizer.cut) parts_.pre_tokenizer.cut(tokens);
+    const std::span<const Range> pieces = tokens.pieces;
+    const std::span<const uint32_t> marks = tokens.marks;
+    size_t done = 0, next = 0;
+    const auto encode_until = [&](size_t end) {
+      if (done < end) parts_.bpe.encode(tokens.text, pieces.subspan(done, end - done), result_.ids, *scratch_);
+      done = end;
+    };
+    for (size_t i = 0; i < pieces.size() && next < marks.size(); ++i) {
+      if (marks[next] >= pieces[i].end) continue;
+      encode_until(i);
+      for (; next < marks.size() && marks[next] <= pieces[i].begin; ++next)
+        result_.tokens.push_back(result_.ids.size());
+      const std::vector<uint32_t> inside = places_in(marks, next, pieces[i]);
+      if (inside.empty()) continue;
+      parts_.bpe.encode_marked(tokens.piece(i), inside, result_.ids, result_.tokens, *scratch_);
+      done = i + 1;
+    }
+    encode_until(pieces.size());
+    result_.tokens.resize(result_.tokens.size() + marks.size() - next, result_.ids.size());
+  }
+
+  const Parts& parts_;
+  Scratches::Loan scratch_;
+  MarkedIds result_;
+};
+
+namespace {
+void check_text(std::string_view text) {
   require(text.size() <= kLongestText, ExitCode::input, "[tokenizer] expected a text of at most ",
           bytes_text(kLongestText), ", got ", bytes_text(text.size()), ". Split it into shorter rows");
   require(valid_utf8(text), ExitCode::input,
           "[tokenizer] expected a text in UTF-8, got other bytes. Convert the text to UTF-8");
-  const bool parse = special == SpecialTokens::parse;
-  std::vector<int32_t> ids;
-  const Scratches::Loan scratch(parts_->scratches);
-  for (const TokenSearch::Part& raw : parts_->added.raw().split(text, parse)) {
-    if (raw.token) {
-      ids.push_back(raw.token->id);
-      continue;
-    }
-    NormalizedText piece(std::string(text.substr(raw.range.begin, raw.range.end - raw.range.begin)),
-                         raw.range.begin == 0);
-    if (parts_->normalizer) parts_->normalizer(piece);
-    require(piece.text.size() < UINT32_MAX / 2, ExitCode::input, "[tokenizer] a text grew to ",
-            bytes_text(piece.text.size()), " when it was normalised. Split it into shorter rows");
-    if (parts_->added.normalized().empty()) {
-      parts_->encode_piece(PreTokens(std::move(piece.text), piece.at_start), ids, *scratch);
-      continue;
-    }
-    for (const TokenSearch::Part& part : parts_->added.normalized().split(piece.text, parse)) {
-      if (part.token) {
-        ids.push_back(part.token->id);
-      } else {
-        const bool starts = piece.at_start && part.range.begin == 0;
-        parts_->encode_piece(PreTokens(piece.text.substr(part.range.begin, part.range.end - part.range.begin), starts),
-                             ids, *scratch);
-      }
-    }
+}
+}  // namespace
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
+  check_text(text);
+  const Range all{0, uint32_t(text.size())};
+  Encoding encoding(*parts_);
+  encoding.add(text, special == SpecialTokens::parse ? std::span<const Range>() : std::span(&all, 1), {});
+  return encoding.take().ids;
+}
+
+MarkedIds Tokenizer::encode_marked(std::string_view text, std::span<const Range> plain,
+                                   std::span<const uint32_t> places) const {
+  check_text(text);
+  for (size_t i = 0; i < plain.size(); ++i)
+    require(
+        plain[i].begin <= plain[i].end && plain[i].end <= text.size() && (i == 0 || plain[i - 1].end <= plain[i].begin),
+        "[tokenizer] plain ranges must ascend within the text");
+  std::vector<uint32_t> starts(places.begin(), places.end());
+  for (size_t i = 0; i < starts.size(); ++i) {
+    require(starts[i] <= text.size() && (i == 0 || starts[i - 1] <= starts[i]),
+            "[tokenizer] places must ascend within the text");
+    while (starts[i] < text.size() && (static_cast<unsigned char>(text[starts[i]]) & 0xC0) == 0x80) --starts[i];
   }
-  return ids;
+  Encoding encoding(*parts_);
+  encoding.add(text, plain, starts);
+  return encoding.take();
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {

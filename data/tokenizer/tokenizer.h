@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/tokenizer/range.h"
 #include "kernels/host/file.h"
 
 namespace hone::data {
@@ -19,6 +20,11 @@ namespace hone::data {
 // parse: strings of special tokens become their ids; text: they are ordinary text, as the library has it with
 // encode_special_tokens (added tokens that are not special are still found).
 enum class SpecialTokens { parse, text };
+
+struct MarkedIds {
+  std::vector<int32_t> ids;
+  std::vector<size_t> tokens;  // for each place the index of the token that holds that byte of the text
+};
 
 class Tokenizer {
  public:
@@ -29,6 +35,11 @@ class Tokenizer {
 
   // No start or end token is added. The text is valid UTF-8 (else an error, ExitCode::input) of at most 256 MiB.
   std::vector<int32_t> encode(std::string_view text, SpecialTokens special = SpecialTokens::parse) const;
+  // As encode(text, SpecialTokens::parse), but where a special token's string overlaps one of the ranges `plain` of the
+  // text (ascending, apart) it is ordinary text: so content cannot make control tokens. `places` are ascending byte
+  // positions, at most text.size(); a place in a character is its first byte. The token of a place is the library's
+  // char_to_token(place); where no token covers the place, the next one, and ids.size() after the last token.
+  MarkedIds encode_marked(std::string_view text, std::span<const Range> plain, std::span<const uint32_t> places) const;
   // As the library's decode(ids, skip_special_tokens=skip_special). Ids without a token are left out.
   std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
 
@@ -48,6 +59,7 @@ class Tokenizer {
 
  private:
   struct Parts;
+  class Encoding;
   explicit Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
   std::shared_ptr<const Parts> parts_;
 };

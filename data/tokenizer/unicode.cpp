@@ -157,6 +157,14 @@ std::string normal_form(std::string_view text, NormalForm form) {
   return result;
 }
 
+bool starts_normal_form(std::string_view text, size_t at, NormalForm form) {
+  const CodePoint point = code_point_at(text, at);
+  if (point.length == 1) return true;
+  if (!is_inert(point.value)) return false;
+  // A compatibility character may become one that composes.
+  return form == NormalForm::nfc || normal_form(text.substr(at, point.length), form) == text.substr(at, point.length);
+}
+
 std::string lower_case(std::string_view text) {
   std::string result;
   result.reserve(text.size());

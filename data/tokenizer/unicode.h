@@ -13,6 +13,8 @@ enum class NormalForm { nfc, nfd, nfkc, nfkd };
 // As the crate unicode-normalization-alignments does it, of code points that this crate knows; others stay as they are.
 std::string normal_form(std::string_view text, NormalForm form);
 bool keeps_normal_form(std::string_view text, NormalForm form);  // a quick look: true where surely nothing changes
+// Whether text before this place and text from it on can be brought into the form apart. True at most characters.
+bool starts_normal_form(std::string_view text, size_t at, NormalForm form);
 // Code point by code point (no rule for a final sigma), as NormalizedString::lowercase.
 std::string lower_case(std::string_view text);
 

@@ -28,6 +28,29 @@ std::string with_spaces(const std::vector<int32_t>& ids) {
 
 std::string digest(const std::string& text) { return sha256_of(text).substr(0, 16); }
 
+// The tokens at every character, as the library's char_to_token has them.
+void expect_marks_as_library(const Tokenizer& tokenizer, const Json& corpus, const Json& digests) {
+  ASSERT_EQ(digests.size(), corpus.size());
+  for (size_t i = 0; i < corpus.size(); ++i) {
+    const std::string text = corpus[i].get<std::string>();
+    std::vector<uint32_t> places;
+    for (uint32_t at = 0; at < text.size(); at += data::code_point_at(text, at).length) places.push_back(at);
+    places.push_back(uint32_t(text.size()));
+    const data::MarkedIds found = tokenizer.encode_marked(text, {}, places);
+    ASSERT_EQ(found.ids, tokenizer.encode(text)) << corpus[i].dump();
+    ASSERT_EQ(found.tokens.size(), places.size());
+    const data::Range all{0, uint32_t(text.size())};
+    EXPECT_EQ(tokenizer.encode_marked(text, {&all, 1}, {}).ids, tokenizer.encode(text, SpecialTokens::text));
+    if (digests[i].is_null()) continue;
+    std::string indices;
+    for (const size_t token : found.tokens) indices += (indices.empty() ? "" : " ") + std::to_string(token);
+    EXPECT_EQ(digest(indices), digests[i].get<std::string>()) << corpus[i].dump() << "\nbecame " << indices;
+    // A few places alone are what they are among all.
+    for (size_t k = i % 5; k < places.size(); k += 1 + i % 7)
+      EXPECT_EQ(tokenizer.encode_marked(text, {}, {&places[k], 1}).tokens[0], found.tokens[k]) << places[k];
+  }
+}
+
 // Compares with what make_tokenizers.py recorded for one tokenizer.
 void expect_as_library(const Tokenizer& tokenizer, const Json& expected) {
   const Json corpus = read_json(golden("tokenizers/corpus.json"));
@@ -44,6 +67,7 @@ void expect_as_library(const Tokenizer& tokenizer, const Json& expected) {
           << "\nbecame " << all.substr(0, 1000);
     }
   }
+  if (expected.contains("marks")) expect_marks_as_library(tokenizer, corpus, expected.at("marks"));
   EXPECT_EQ(tokenizer.vocabulary(), expected.at("vocabulary").get<int64_t>());
   EXPECT_EQ(tokenizer.prefix(), expected.at("prefix").get<std::vector<int32_t>>());
   EXPECT_EQ(tokenizer.suffix(), expected.at("suffix").get<std::vector<int32_t>>());
@@ -126,6 +150,59 @@ TEST(Tokenizer, MergesByRankThenFromTheLeft) {  // published rule, by hand
   EXPECT_EQ(tokenizer.encode("aaab"), (std::vector<int32_t>{5, 3}));
   EXPECT_EQ(tokenizer.encode("aaaaa"), (std::vector<int32_t>{5, 5, 0}));
   EXPECT_EQ(tokenizer.encode(std::string(100001, 'a')).size(), 50001u);
+}
+
+TEST(Tokenizer, PlainRangesMakeNoControlTokens) {  // by hand
+  const TemporaryFolder folder;
+  Json file = tiny();
+  file["model"]["vocab"] = {{"a", 0}, {"b", 1}, {"ab", 2}, {"<", 3}, {">", 4}, {"s", 5}, {"n", 6}};
+  file["normalizer"] = {{"type", "Lowercase"}};
+  const auto add = [&](const char* content, bool special, bool normalized) {
+    const size_t id = 7 + file["added_tokens"].size();
+    file["added_tokens"].push_back(
+        {{"id", id}, {"content", content}, {"special", special}, {"normalized", normalized}});
+  };
+  add("<s>", true, false), add("<s>>", true, false), add("<t>", false, false), add("a<", true, false);
+  add("<N>", true, true);
+  constexpr int32_t kS = 7, kT = 9, kA = 10, kN = 11;
+  const Tokenizer tokenizer = Tokenizer::load(folder.write("tokenizer.json", file.dump()));
+  const auto encode = [&](std::string_view text, const std::vector<data::Range>& plain) {
+    return tokenizer.encode_marked(text, plain, {}).ids;
+  };
+  using Ids = std::vector<int32_t>;
+  EXPECT_EQ(encode("<s><s>", {}), (Ids{kS, kS}));
+  EXPECT_EQ(encode("<s><s>", {{3, 6}}), (Ids{kS, 3, 5, 4}));
+  EXPECT_EQ(encode("<s><s>", {{0, 3}}), (Ids{3, 5, 4, kS}));
+  EXPECT_EQ(encode("<s><s>", {{1, 2}}), (Ids{3, 5, 4, kS}));  // one byte is enough
+  EXPECT_EQ(encode("<s><s>", {{3, 3}}), (Ids{kS, kS}));       // nothing is plain
+  EXPECT_EQ(encode("<s>><s>", {{3, 4}}), (Ids{kS, 4, kS}));   // what is before content is found without it
+  EXPECT_EQ(encode("a<s>", {}), (Ids{kA, 5, 4}));
+  EXPECT_EQ(encode("a<s>", {{0, 1}}), (Ids{0, kS}));  // content takes nothing of what is after it
+  EXPECT_EQ(encode("<t>a", {{0, 4}}), (Ids{kT, 0}));  // not a control token
+  EXPECT_EQ(encode("A<N>A<n>A<N>", {{5, 8}}), (Ids{0, kN, 0, 3, 6, 4, 0, kN}));
+  EXPECT_EQ(encode("<s>ab<N>", {{1, 2}, {4, 7}}), (Ids{3, 5, 4, 2, 3, 6, 4}));
+  EXPECT_THROW(encode("ab", {{0, 3}}), Error);
+  EXPECT_THROW(encode("ab", {{1, 2}, {0, 1}}), Error);
+  const std::vector<uint32_t> places{0, 3, 4, 4, 5, 8};
+  EXPECT_EQ(tokenizer.encode_marked("<s>ab<N>", {}, places).tokens, (std::vector<size_t>{0, 1, 1, 1, 2, 3}));
+}
+
+// Hundreds of turns in one text, each with its places: no slower than a constant times encode.
+TEST(Tokenizer, ManyPlacesTakeLinearTime) {
+  for (const char* name : {"nfc_split", "llama"}) {
+    const Tokenizer tokenizer = Tokenizer::load(golden(std::string("tokenizers/small/") + name + ".json"));
+    std::string text;
+    std::vector<uint32_t> places;
+    while (text.size() < 4'000'000) {
+      text += "a turn of some words, e\u0301 and \u00e9 ";
+      places.push_back(uint32_t(text.size()) - 9);
+    }
+    const auto began = std::chrono::steady_clock::now();
+    const data::MarkedIds found = tokenizer.encode_marked(text, {}, places);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(60)) << name;
+    EXPECT_EQ(found.ids, tokenizer.encode(text));
+    EXPECT_TRUE(std::is_sorted(found.tokens.begin(), found.tokens.end()));
+  }
 }
 
 struct Hostile {

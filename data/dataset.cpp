@@ -1,7 +1,10 @@
 #include "data/dataset.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <string>
+#include <tuple>
 
 #include "data/rows/records.h"
 #include "kernels/host/error.h"
@@ -31,13 +34,26 @@ class Problems {
   std::string text_;
 };
 
-struct Pending {  // a record on its way to a row
+struct Pending {  // a record on its way to rows
+  struct Item {
+    Encoded encoded{};
+    uint64_t content = 0;
+    std::optional<Encoded> rejected{};  // of a preference pair
+  };
   int64_t number = 0, line = 0;
   std::string text, problem;
   bool ends = false;
-  Encoded encoded{};
-  uint64_t content = 0;
+  uint64_t key = 0;
+  std::vector<Item> items{};
 };
+
+// 0 … 1 by a row's content, unlike what splits off rows for evaluation.
+double share_of(uint64_t content) {
+  uint64_t x = content + 0x9E3779B97F4A7C15;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+  return double((x ^ (x >> 31)) >> 11) * 0x1p-53;
+}
 
 // The rest of a message after "place: ": parse_json puts the place first.
 std::string without(std::string_view place, std::string_view message) {
@@ -53,8 +69,9 @@ class Reader {
 
   void file(int32_t index) {
     const DataFile& file = options_.files[size_t(index)];
-    const RowEncoder encoder({file.kind, options_.train_on, options_.layout}, tokenizer_);
-    index_ = index, encoder_ = &encoder, any_ = failed_ = false;
+    const RowReader reader(file.kind, file.names);
+    const RowEncoder encoder({file.kind, options_.train_on, options_.layout, file.append_end}, tokenizer_);
+    index_ = index, reader_ = &reader, encoder_ = &encoder, any_ = failed_ = false;
     if (file.kind == RowKind::text && file.path.extension() == ".txt") {
       whole_text(file.path);
     } else {
@@ -74,9 +91,6 @@ class Reader {
     failed_ = any_failed_ = true;
   }
 
-  void give(Row&& row, int64_t record, int64_t rows_of_record) {
-    if (!any_failed_) how_.take(std::move(row), reading_, {index_, record, rows_of_record});
-  }
   void show_progress(uint64_t bytes) const {
     if (how_.progress) how_.progress(index_, bytes);
   }
@@ -109,23 +123,39 @@ class Reader {
       Pending& record = pending[size_t(i)];
       if (!record.problem.empty()) return;
       try {
-        record.encoded = encoder_->encode(parse_json(record.text, "row", {.bytes = kLargestRecord}));
-        record.content = content_hash(record.encoded.tokens);
-        record.problem = outside(record.encoded);
+        read(record);
       } catch (const std::exception& error) {
         record.problem = without("row", error.what());
       }
       record.text = {};
     });
     for (Pending& record : pending) {
-      reading_.read += given(record.number) == 0;
-      if (!record.problem.empty() && options_.skip_bad && !record.ends) {
-        reading_.bad.add({index_, record.line});
-      } else if (!record.problem.empty()) {
-        problem(record.line, record.problem);
-      } else {
+      if (record.problem.empty()) {
         add(record);
+        continue;
       }
+      ++reading_.read;
+      if (options_.skip_bad && !record.ends)
+        reading_.bad.add({index_, record.line});
+      else
+        problem(record.line, record.problem);
+    }
+  }
+
+  void read(Pending& record) const {
+    const std::vector<Content> said = reader_->parse(record.text);
+    record.key = split_key(said.at(0));
+    for (const Content& content : said) {
+      Pending::Item& item = record.items.emplace_back();
+      if (const auto* pair = std::get_if<Preference>(&content)) {
+        auto [chosen, rejected] = encoder_->encode_pair(*pair);
+        item.encoded = std::move(chosen), item.rejected = std::move(rejected);
+        if (record.problem.empty()) record.problem = outside(*item.rejected);
+      } else {
+        item.encoded = encoder_->encode(content);
+      }
+      item.content = content_hash(item.encoded.tokens);
+      if (record.problem.empty()) record.problem = outside(item.encoded);
     }
   }
 
@@ -138,54 +168,144 @@ class Reader {
     return {};
   }
 
-  bool is_text() const { return options_.files[size_t(index_)].kind == RowKind::text; }
+  // max_length, or as many tokens as there are where any length will do.
+  size_t longest_of(const Encoded& row) const {
+    const bool any = options_.max_length <= 0 || (options_.keep_all && reader_->kind().form != Form::text);
+    return any ? std::max<size_t>(row.tokens.size(), 1) : size_t(options_.max_length);
+  }
+  TooLong policy() const {
+    if (options_.too_long != TooLong::automatic) return options_.too_long;
+    return reader_->kind().form == Form::text ? TooLong::split : TooLong::drop;
+  }
 
+  // The rows of a record, of which an earlier reading perhaps gave the first ones, and counted what stands before them.
   void add(Pending& record) {
-    Encoded& encoded = record.encoded;
+    record_ = record.number, rows_ = 0;
+    for (Pending::Item& item : record.items) {
+      counted_ = rows_ < given(record.number);
+      if (!counted_) ++reading_.read;
+      if (item.rejected)
+        pair(record, item);
+      else
+        row(record, item);
+    }
+  }
+
+  void row(const Pending& record, Pending::Item& item) {
+    Encoded& encoded = item.encoded;
     Row row{.number = record.number,
             .line = record.line,
             .file = index_,
             .answers = int32_t(encoded.answers),
             .ends = int32_t(encoded.ends),
-            .content = record.content};
-    const size_t longest = options_.max_length > 0 ? size_t(options_.max_length) : encoded.tokens.size();
-    if (encoded.tokens.size() > longest && is_text()) return cut(encoded, longest, row, false);
-    if (given(record.number) > 0) return;
-    row.tokens = std::move(encoded.tokens), row.labels = std::move(encoded.labels);
-    if (row.tokens.size() > longest) {
-      reading_.too_long.add({index_, record.line});
-    } else if (row.tokens.empty() || (row.learned() == 0 && !options_.keep_all)) {
-      reading_.unlearned.add({index_, record.line});
-    } else {
-      give(std::move(row), record.number, 1);
+            .content = item.content,
+            .key = record.key};
+    const size_t longest = longest_of(encoded), all = encoded.tokens.size();
+    if (all > longest && policy() == TooLong::split) return split(encoded, longest, row, false);
+    if (all > longest && policy() == TooLong::drop) {
+      if (!counted_) reading_.too_long.add({index_, record.line}), reading_.dropped += int64_t(all);
+      return;
     }
+    const size_t kept = std::min(all, longest);
+    if (all > longest) std::tie(row.answers, row.ends) = answers_in(encoded, 0, kept);
+    row.tokens = std::move(encoded.tokens), row.labels = std::move(encoded.labels);
+    row.tokens.resize(kept), row.labels.resize(kept);
+    if (!learns(row)) {
+      if (!counted_) reading_.unlearned.add({index_, record.line});
+      return;
+    }
+    if (all > longest && !counted_)
+      reading_.shortened.add({index_, record.line}), reading_.truncated += int64_t(all - longest);
+    give_copies(std::move(row), copies_of(row.content));
   }
 
   // Consecutive pieces; their first tokens are not learned, for nothing stands before them.
-  void cut(const Encoded& encoded, size_t longest, Row row, bool pieces_are_rows) {
-    const size_t all = encoded.tokens.size(), lost = all % longest == 1 ? 1 : 0;
-    const auto pieces = int64_t((all - lost + longest - 1) / longest);
-    const int64_t record = row.number, before = given(record);
-    if (before == 0) {
-      reading_.cut += all > longest;
-      reading_.truncated += int64_t(lost);
-      if (pieces_are_rows) reading_.read += pieces;
-    }
-    for (int64_t piece = before; piece < pieces; ++piece) {
-      const int64_t at = piece * int64_t(longest), end = std::min(at + int64_t(longest), int64_t(all));
-      row.tokens.assign(encoded.tokens.begin() + at, encoded.tokens.begin() + end);
-      row.labels.assign(encoded.labels.begin() + at, encoded.labels.begin() + end);
-      row.labels[0] = kNotLearned;
+  void split(const Encoded& encoded, size_t longest, const Row& whole, bool pieces_are_rows) {
+    std::vector<Row> pieces;
+    const size_t all = encoded.tokens.size();
+    size_t kept = 0;
+    for (size_t at = 0; at < all; at += longest) {
+      const size_t end = std::min(at + longest, all);
+      Row piece = whole;
+      piece.tokens.assign(encoded.tokens.begin() + int64_t(at), encoded.tokens.begin() + int64_t(end));
+      piece.labels.assign(encoded.labels.begin() + int64_t(at), encoded.labels.begin() + int64_t(end));
+      piece.labels[0] = kNotLearned;
+      if (piece.tokens.size() < 2 || !learns(piece)) continue;
+      std::tie(piece.answers, piece.ends) = answers_in(encoded, at, end);
       if (pieces_are_rows)
-        row.number = piece, row.content = content_hash(row.tokens);
+        piece.number = int64_t(pieces.size()), piece.content = piece.key = content_hash(piece.tokens);
       else
-        row.piece = int32_t(piece);
-      give(Row(row), record, piece + 1);
+        piece.piece = int32_t(pieces.size());
+      kept += piece.tokens.size();
+      pieces.push_back(std::move(piece));
+    }
+    if (pieces.empty()) {
+      if (!counted_ && !pieces_are_rows) reading_.unlearned.add({index_, whole.line});
+      return;
+    }
+    if (!counted_) {
+      if (all > longest) reading_.cut.add({index_, whole.line});
+      reading_.truncated += int64_t(all - kept);
+      if (pieces_are_rows) reading_.read += int64_t(pieces.size());
+    }
+    const int64_t copies = pieces_are_rows ? 0 : copies_of(whole.content);
+    for (Row& piece : pieces) {
+      const int64_t own = pieces_are_rows ? copies_of(piece.content) : copies;
+      give_copies(std::move(piece), own);
+    }
+  }
+
+  // How many answers begin among the tokens [begin, end) of a row, and how many learned end tokens of answers are
+  // there: by the runs of learned tokens, where there are as many as answers. Else all are counted at the beginning.
+  static std::pair<int32_t, int32_t> answers_in(const Encoded& row, size_t begin, size_t end) {
+    int64_t runs = 0;
+    std::pair<int32_t, int32_t> here{0, 0};
+    for (size_t i = 0; i < row.labels.size(); ++i) {
+      if (row.labels[i] == kNotLearned) continue;
+      const bool begins = i == 0 || row.labels[i - 1] == kNotLearned,
+                 ends = i + 1 == row.labels.size() || row.labels[i + 1] == kNotLearned;
+      runs += begins;
+      if (i >= begin && i < end) here.first += begins, here.second += ends && i > begin;
+    }
+    if (runs == row.answers) return {here.first, int32_t(std::min<int64_t>(here.second, row.ends))};
+    return begin == 0 ? std::pair(int32_t(row.answers), int32_t(row.ends)) : std::pair(0, 0);
+  }
+
+  void pair(const Pending& record, const Pending::Item& item) {
+    const Encoded &chosen = item.encoded, &rejected = *item.rejected;
+    const auto learned = [](const Encoded& row) { return Row{.labels = row.labels}.learned(); };
+    if (std::max(chosen.tokens.size(), rejected.tokens.size()) > std::max(longest_of(chosen), longest_of(rejected))) {
+      reading_.too_long.add({index_, record.line});
+      reading_.dropped += int64_t(chosen.tokens.size() + rejected.tokens.size());
+    } else if (learned(chosen) == 0 || learned(rejected) == 0 || chosen.tokens == rejected.tokens) {
+      reading_.unlearned.add({index_, record.line});
+    } else {
+      ++reading_.pairs;
+    }
+  }
+
+  bool learns(const Row& row) const { return !row.tokens.empty() && (options_.keep_all || row.learned() > 0); }
+
+  // How often training takes a row.
+  int64_t copies_of(uint64_t content) {
+    if (options_.keep_all) return 1;
+    const double weight = options_.files[size_t(index_)].weight, whole = std::floor(weight);
+    const int64_t copies = int64_t(whole) + (share_of(content) < weight - whole);
+    if (copies == 0 && !counted_) ++reading_.left_out;
+    return copies;
+  }
+  void give_copies(Row&& row, int64_t copies) {
+    const int64_t record = record_;
+    for (int64_t copy = 0; copy < copies; ++copy) {
+      row.copy = int32_t(copy);
+      if (++rows_ <= given(record) || any_failed_) continue;
+      how_.take(copy + 1 < copies ? Row(row) : std::move(row), reading_, {index_, record, rows_});
     }
   }
 
   void whole_text(const fs::path& path) {
-    const std::string text = read_text(path, uint64_t(256) << 20);
+    std::string text = read_text(path, uint64_t(256) << 20);
+    const uint64_t bytes = text.size();
     if (text.starts_with("\xEF\xBB\xBF")) {
       problem(1, "begins with a byte-order mark; save it as UTF-8 without one");
     } else if (const size_t at = text.find('\0'); at != std::string::npos) {
@@ -198,12 +318,13 @@ class Reader {
         ++line;
       problem(line, "is not valid UTF-8");
     } else if (!text.empty()) {
-      const Encoded encoded = encoder_->encode_text(text);
+      const Encoded encoded = encoder_->encode(PlainText{std::move(text)});
       if (const std::string wrong = outside(encoded); !wrong.empty()) return problem(1, wrong);
-      const size_t longest = options_.max_length > 0 ? size_t(options_.max_length) : encoded.tokens.size();
-      cut(encoded, longest, Row{.line = 1, .file = index_}, true);
+      record_ = rows_ = 0;
+      counted_ = given(0) > 0;
+      split(encoded, longest_of(encoded), Row{.line = 1, .file = index_}, true);
       any_ = encoded.tokens.size() > 1;
-      show_progress(text.size());
+      show_progress(bytes);
     }
   }
 
@@ -213,8 +334,11 @@ class Reader {
   const RowReading& how_;
   Reading reading_;
   Problems problems_;
+  const RowReader* reader_ = nullptr;
   const RowEncoder* encoder_ = nullptr;
   int32_t index_ = 0;
+  int64_t record_ = 0, rows_ = 0;      // the record at hand, and how many rows it gave
+  bool counted_ = false;               // an earlier reading counted the row at hand
   bool any_ = false, failed_ = false;  // of this file
   bool any_failed_ = false;
 };
@@ -234,7 +358,7 @@ Reading read_rows(const DatasetOptions& options, const Tokenizer* tokenizer, Thr
   return reader.finish();
 }
 
-bool is_held_out(const Row& row, double fraction) { return double(row.content >> 11) * 0x1p-53 < fraction; }
+bool is_held_out(const Row& row, double fraction) { return double(row.key >> 11) * 0x1p-53 < fraction; }
 
 Dataset Dataset::read(const DatasetOptions& options, const Tokenizer* tokenizer, ThreadPool& pool) {
   Dataset dataset;
@@ -249,7 +373,12 @@ std::pair<Dataset, Dataset> Dataset::split_by_hash(double fraction) const {
   std::pair<Dataset, Dataset> parts;
   parts.first.files_ = parts.second.files_ = files_;
   parts.first.reading_ = reading_;
-  for (const Row& row : rows_) (is_held_out(row, fraction) ? parts.second : parts.first).rows_.push_back(row);
+  for (const Row& row : rows_) {
+    if (!is_held_out(row, fraction))
+      parts.first.rows_.push_back(row);
+    else if (row.copy == 0)
+      parts.second.rows_.push_back(row);
+  }
   return parts;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/rows/kinds/kinds.h"
 #include "data/rows/row_encoder.h"
 #include "kernels/host/file.h"
 #include "kernels/host/thread_pool.h"
@@ -18,6 +19,16 @@ namespace hone::data {
 struct DataFile {
   fs::path path;  // JSON lines, a JSON list, or (text) a .txt file: one text as a whole
   RowKind kind = RowKind::messages;
+  Names names{};           // where the file has others for its fields and roles
+  double weight = 1;       // how many times training takes its rows: 2 twice, 0.5 a fixed half of them, by hash
+  bool append_end = true;  // texts end with the end token
+};
+
+enum class TooLong {  // what happens to rows longer than max_length; all of it is counted
+  automatic,          // texts are split, other rows dropped
+  drop,
+  split,    // into consecutive pieces; those without a learned token are left out
+  truncate  // to their beginning
 };
 
 struct DatasetOptions {
@@ -25,9 +36,12 @@ struct DatasetOptions {
   TrainOn train_on = TrainOn::answers;
   LayoutKind layout = LayoutKind::chatml;
   int64_t max_length = 0;  // tokens of a row; 0: any length
+  TooLong too_long = TooLong::automatic;
   int64_t vocabulary = 0;  // the model's: every token lies below it; 0: not known
   bool skip_bad = false;   // rows that cannot be read are left out and counted; else they end the reading
-  bool keep_all = false;   // keep rows without a learned token (evaluation reports every row); empty ones never
+  // For evaluation, which reports every row: keep those without a learned token, though never empty ones, and all but
+  // texts whatever their length; take each once, whatever the weights.
+  bool keep_all = false;
 };
 
 struct Place {
@@ -42,12 +56,16 @@ struct Places {
 
 // What reading did, beside the rows it gave.
 struct Reading {
-  int64_t read = 0;       // rows in the files
+  int64_t read = 0;       // rows in the files; a broken record counts as one
   Places bad;             // left out: cannot be read
-  Places too_long;        // dropped: longer than max_length (not text, which is cut)
+  Places too_long;        // dropped: longer than max_length
   Places unlearned;       // dropped: without a learned token
-  int64_t cut = 0;        // texts cut into pieces of max_length
-  int64_t truncated = 0;  // tokens lost in cutting: a piece of one token has nothing to learn
+  Places cut;             // split into pieces of max_length
+  Places shortened;       // truncated to max_length
+  int64_t dropped = 0;    // tokens of the rows that are too long
+  int64_t truncated = 0;  // tokens lost in splitting and truncating
+  int64_t left_out = 0;   // rows that a weight below 1 leaves out
+  int64_t pairs = 0;      // preference pairs that are whole; they give no rows yet
 };
 
 // How far reading has come: the record that gave the last row, and how many rows it gave until then.
@@ -72,15 +90,15 @@ struct RowReading {
 Reading read_rows(const DatasetOptions& options, const Tokenizer* tokenizer, ThreadPool& pool,
                   const RowReading& reading);
 
-// Whether a row is held out for evaluation, by the hash of its tokens alone.
+// Whether a row is held out for evaluation, by its key alone.
 bool is_held_out(const Row& row, double fraction);
 
 class Dataset {
  public:
   Dataset() = default;
-  // Reads all files; the same rows with any number of threads. A text longer than max_length is cut into consecutive
-  // rows of max_length; a .txt file is one text, and each of its pieces counts as a row of the file. Longer rows of
-  // other kinds are dropped and counted, rows without a learned token as well.
+  // Reads all files; the same rows with any number of threads. Rows longer than max_length go the way of too_long; a
+  // .txt file is one text, always split, and each of its pieces counts as a row of the file. Rows without a learned
+  // token are dropped and counted.
   // Rows that are broken, of another schema, too large, or with tokens outside of the vocabulary end it with one Error
   // (ExitCode::input) that counts them all and names the first, by file, line and reason; with skip_bad they are left
   // out and counted. What is wrong with a file as a whole ends it always. `tokenizer` may be null where all files are
@@ -91,8 +109,9 @@ class Dataset {
   const Reading& reading() const { return reading_; }
   const std::vector<DataFile>& files() const { return files_; }
 
-  // Training and evaluation: a row is held out by the hash of its tokens alone, so that order, seed and other rows do
-  // not change it, and equal rows and the pieces of a text stay together. Reading goes with the first.
+  // Training and evaluation: a row is held out by its key alone (content.h), so that tokenizer, order, seed and other
+  // rows do not change it. Rows of one record, pieces of one row, and rows with the same prompt stay together. What is
+  // held out is there once, whatever its weight. Reading goes with the first.
   std::pair<Dataset, Dataset> split_by_hash(double fraction) const;
 
  private:

@@ -24,11 +24,6 @@ std::string percent(double share) {
   return joined(tenths / 10, ".", tenths % 10, " %");
 }
 
-std::string_view name_of(RowKind kind) {
-  constexpr std::array<std::string_view, 5> kNames{"messages", "alpaca", "completion", "text", "tokens"};
-  return kNames[size_t(kind)];
-}
-
 // "lines 88, 1204, …"; with several files "a.jsonl:88, b.jsonl:3, …".
 std::string places_text(const Places& places, const std::vector<DataFile>& files) {
   std::string text = files.size() > 1 ? "" : places.count == 1 ? "line " : "lines ";
@@ -55,7 +50,7 @@ std::string_view unlearned_words(const std::vector<DataFile>& files) {
 }  // namespace
 
 void RowCounts::add(const Row& row) {
-  rows += row.piece == 0;
+  (row.copy == 0 ? rows : copies) += row.piece == 0;
   tokens += int64_t(row.tokens.size()), learned += row.learned(), answers += row.answers, ends += row.ends;
 }
 
@@ -65,9 +60,10 @@ Receipt::Receipt(const Dataset& train, const Dataset* evaluation_data, const std
   RowCounts counts;
   for (const Row& row : train.rows()) {
     counts.add(row);
-    if (row.piece == 0) duplicates += !seen.insert(row.content).second;
+    if (row.piece == 0 && row.copy == 0) duplicates += !seen.insert(row.content).second;
   }
-  used = counts.rows, tokens = counts.tokens, learned = counts.learned, answers = counts.answers, ends = counts.ends;
+  used = counts.rows, repeated = counts.copies, tokens = counts.tokens, learned = counts.learned,
+  answers = counts.answers, ends = counts.ends;
   if (!evaluation_data) return;
   RowCounts held;
   int64_t shared = 0;
@@ -90,11 +86,19 @@ std::string Receipt::text() const {
   if (reading.unlearned.count > 0)
     rows += joined(kGap, with_commas(reading.unlearned.count), " ", unlearned_words(files),
                    " (dropped: ", places_text(reading.unlearned, files), ")");
-  if (reading.cut > 0)
-    rows += joined(kGap, with_commas(reading.cut), reading.cut == 1 ? " text" : " texts", " cut into pieces");
+  if (reading.cut.count > 0)
+    rows += joined(kGap, with_commas(reading.cut.count), " split into pieces (", places_text(reading.cut, files), ")");
+  if (reading.shortened.count > 0)
+    rows +=
+        joined(kGap, with_commas(reading.shortened.count), " truncated (", places_text(reading.shortened, files), ")");
+  if (reading.left_out > 0) rows += joined(kGap, with_commas(reading.left_out), " left out by weight");
+  if (repeated > 0) rows += joined(kGap, with_commas(repeated), " repeated by weight");
+  if (reading.pairs > 0)
+    rows += joined(kGap, with_commas(reading.pairs), " preference pairs (read and checked; not trained on yet)");
   std::string all = rows + "\n";
   all += joined("tokens   ", tokens_text(tokens), kGap, "learned ", tokens_text(learned), kGap, "read only ",
-                tokens_text(tokens - learned), kGap, "truncated ", tokens_text(reading.truncated), "\n");
+                tokens_text(tokens - learned), kGap, "truncated ", tokens_text(reading.truncated),
+                reading.dropped > 0 ? joined(kGap, "too long ", tokens_text(reading.dropped)) : "", "\n");
   if (evaluation)
     all += joined("evaluate ", with_commas(evaluation->rows), " rows", kGap, tokens_text(evaluation->tokens), " tokens",
                   kGap, tokens_text(evaluation->learned), " predicted\n");
@@ -119,17 +123,25 @@ OrderedJson Receipt::json() const {
   OrderedJson json;
   json["files"] = OrderedJson::array();
   for (const DataFile& file : files)
-    json["files"].push_back({{"path", file.path.string()}, {"type", name_of(file.kind)}});
+    json["files"].push_back({{"path", file.path.string()}, {"type", kind(file.kind).name}});
   json["rows"] = {{"read", reading.read},
                   {"used", used},
                   {"held_out", held_out},
                   {"bad", places_json(reading.bad)},
                   {"too_long", places_json(reading.too_long)},
                   {"unlearned", places_json(reading.unlearned)},
-                  {"cut", reading.cut},
+                  {"cut", reading.cut.count},
+                  {"cut_first", places_json(reading.cut)["first"]},
+                  {"truncated", places_json(reading.shortened)},
+                  {"left_out", reading.left_out},
+                  {"repeated", repeated},
+                  {"preference_pairs", reading.pairs},
                   {"duplicates", duplicates}};
-  json["tokens"] = {
-      {"all", tokens}, {"learned", learned}, {"read_only", tokens - learned}, {"truncated", reading.truncated}};
+  json["tokens"] = {{"all", tokens},
+                    {"learned", learned},
+                    {"read_only", tokens - learned},
+                    {"truncated", reading.truncated},
+                    {"too_long", reading.dropped}};
   json["answers"] = {{"learned", answers}, {"end_token_learned", ends}};
   if (packed)
     json["packing"] = {{"rows", packed->rows}, {"max_length", packed->max_length}, {"padding", packed->padding}};

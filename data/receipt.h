@@ -19,7 +19,8 @@ struct EvaluationCounts {
 
 // Sums over rows.
 struct RowCounts {
-  int64_t rows = 0;  // pieces of a text counted once
+  int64_t rows = 0;    // pieces of a row counted once, and copies by a weight not at all
+  int64_t copies = 0;  // pieces of a row counted once
   int64_t tokens = 0, learned = 0, answers = 0, ends = 0;
   void add(const Row& row);
 };
@@ -31,9 +32,10 @@ struct Receipt {
 
   std::vector<DataFile> files;
   Reading reading;
-  int64_t used = 0;                 // rows that training uses, pieces of a text counted once
+  int64_t used = 0;                 // rows that training uses, pieces of a row counted once
+  int64_t repeated = 0;             // how often it takes one of them again by its file's weight
   int64_t held_out = 0;             // rows split off for evaluation
-  int64_t tokens = 0, learned = 0;  // of training; a row's first token is never learned
+  int64_t tokens = 0, learned = 0;  // of training, repetitions included; a row's first token is never learned
   int64_t answers = 0, ends = 0;    // learned answers; how many of them end with a learned end token
   int64_t duplicates = 0;           // training rows equal to an earlier one
   std::optional<EvaluationCounts> evaluation;

@@ -194,7 +194,8 @@ inline constexpr std::array kWords<AdapterType>{"lora", "none"};
 template <>
 inline constexpr std::array kWords<PackingMethod>{"best_fit", "sequential"};
 template <>
-inline constexpr std::array kWords<RowType>{"messages", "alpaca", "completion", "text", "tokens"};
+inline constexpr std::array kWords<RowType>{"messages",   "sharegpt", "oasst",  "alpaca",
+                                            "completion", "text",     "tokens", "preference"};
 template <>
 inline constexpr std::array kWords<TrainOn>{"answers", "all", "last"};
 template <>

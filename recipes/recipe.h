@@ -23,7 +23,7 @@ enum class DeviceChoice { automatic, cpu, cuda };
 enum class WeightsFrom { load, random };
 enum class AdapterType { lora, none };
 enum class PackingMethod { best_fit, sequential };
-enum class RowType { messages, alpaca, completion, text, tokens };
+enum class RowType { messages, sharegpt, oasst, alpaca, completion, text, tokens, preference };
 enum class TrainOn { answers, all, last };
 enum class ChatLayout { chatml, llama3, plain };
 enum class BadRows { stop, skip };

@@ -21,8 +21,8 @@ FileEntry file_from(const JsonView& view) {
 OrderedJson to_json(const ShardSet& set) {
   OrderedJson json;
   const RowCounts& c = set.counts;
-  json["counts"] = {
-      {"rows", c.rows}, {"tokens", c.tokens}, {"learned", c.learned}, {"answers", c.answers}, {"ends", c.ends}};
+  json["counts"] = {{"rows", c.rows},       {"copies", c.copies},   {"tokens", c.tokens},
+                    {"learned", c.learned}, {"answers", c.answers}, {"ends", c.ends}};
   if (set.lengths) json["lengths"] = to_json(*set.lengths);
   json["shards"] = OrderedJson::array();
   for (const ShardEntry& shard : set.shards) {
@@ -36,7 +36,7 @@ ShardSet set_from(const JsonView& view) {
   ShardSet set;
   const JsonView counts = view.at("counts");
   const auto count = [&](const char* key) { return counts.integer(key, 0, kMost); };
-  set.counts = {count("rows"), count("tokens"), count("learned"), count("answers"), count("ends")};
+  set.counts = {count("rows"), count("copies"), count("tokens"), count("learned"), count("answers"), count("ends")};
   if (const auto lengths = view.find("lengths")) set.lengths = file_from(*lengths);
   for (const JsonView& entry : view.at("shards").items())
     set.shards.push_back({file_from(entry), entry.text("content"), entry.integer("rows", 1, UINT32_MAX),
@@ -79,8 +79,12 @@ void Manifest::write(const fs::path& folder) const {
                      {"bad", to_json(reading.bad)},
                      {"too_long", to_json(reading.too_long)},
                      {"unlearned", to_json(reading.unlearned)},
-                     {"cut", reading.cut},
-                     {"truncated", reading.truncated}};
+                     {"cut", to_json(reading.cut)},
+                     {"shortened", to_json(reading.shortened)},
+                     {"dropped", reading.dropped},
+                     {"truncated", reading.truncated},
+                     {"left_out", reading.left_out},
+                     {"pairs", reading.pairs}};
   json["duplicates"] = duplicates, json["shared"] = shared;
   json["train"] = to_json(train), json["evaluation"] = to_json(evaluation);
   write_text(folder / kName, json.dump(1) + "\n");
@@ -106,8 +110,12 @@ std::optional<Manifest> Manifest::read(const fs::path& folder) {
                   places("bad"),
                   places("too_long"),
                   places("unlearned"),
-                  reading.integer("cut", 0, kMost),
-                  reading.integer("truncated", 0, kMost)};
+                  places("cut"),
+                  places("shortened"),
+                  reading.integer("dropped", 0, kMost),
+                  reading.integer("truncated", 0, kMost),
+                  reading.integer("left_out", 0, kMost),
+                  reading.integer("pairs", 0, kMost)};
   made.duplicates = view.integer("duplicates", 0, kMost), made.shared = view.integer("shared", 0, kMost);
   made.train = set_from(view.at("train")), made.evaluation = set_from(view.at("evaluation"));
   if (made.complete && !made.train.shards.empty()) view.at("train").at("lengths");

@@ -12,15 +12,15 @@
 namespace hone::data {
 
 namespace {
-constexpr int kEncoding = 1;                          // raised when the same files and settings give other rows
+constexpr int kEncoding = 2;                          // raised when the same files and settings give other rows
 constexpr int64_t kMostRows = int64_t(1) << 20;       // of a shard
 constexpr int64_t kHashesAtOnce = int64_t(16) << 20;  // rows whose duplicates are looked for together: 128 MB
 constexpr uint64_t kLargestShard = uint64_t(1) << 30;
 constexpr std::string_view kRemedy = "; write the shards anew with: hone prepare RECIPE --rebuild";
 
-std::string_view word_of(RowKind kind) {
-  constexpr std::string_view kWords[] = {"messages", "alpaca", "completion", "text", "tokens"};
-  return kWords[size_t(kind)];
+std::string_view word_of(TooLong what) {
+  constexpr std::string_view kWords[] = {"auto", "drop", "split", "truncate"};
+  return kWords[size_t(what)];
 }
 std::string_view word_of(TrainOn on) {
   constexpr std::string_view kWords[] = {"answers", "all", "last"};
@@ -43,14 +43,20 @@ Json settings_of(const DatasetOptions& options, ThreadPool& pool) {
   Json files = Json::array();
   for (size_t i = 0; i < hashes.size(); ++i) {
     require(problems[i].empty(), ExitCode::input, problems[i]);
-    const fs::path& path = options.files[i].path;
-    files.push_back(
-        {{"xxh3", hashes[i]}, {"type", word_of(options.files[i].kind)}, {"whole", path.extension() == ".txt"}});
+    const DataFile& file = options.files[i];
+    files.push_back({{"xxh3", hashes[i]},
+                     {"type", kind(file.kind).name},
+                     {"whole", file.path.extension() == ".txt"},
+                     {"fields", file.names.fields},
+                     {"roles", file.names.roles},
+                     {"weight", file.weight},
+                     {"append_end", file.append_end}});
   }
   return {{"files", files},
           {"train_on", word_of(options.train_on)},
           {"chat_layout", word_of(options.layout)},
           {"max_length", options.max_length},
+          {"too_long", word_of(options.too_long)},
           {"vocabulary", options.vocabulary},
           {"skip_bad", options.skip_bad},
           {"keep_all", options.keep_all}};
@@ -158,13 +164,15 @@ class Writer {
   const Manifest& prepare(const Tokenizer* tokenizer, ThreadPool& pool) {
     if (manifest_.pass == 0) {
       const double split = options_.evaluation ? 0 : options_.evaluation_split;
-      const Reading all = pass(0, options_.train, tokenizer, pool,
-                               [&](const Row& row) -> Part& { return is_held_out(row, split) ? evaluation_ : train_; });
+      const Reading all = pass(0, options_.train, tokenizer, pool, [&](const Row& row) -> Part* {
+        if (!is_held_out(row, split)) return &train_;
+        return row.copy == 0 ? &evaluation_ : nullptr;
+      });
       flush(all, {}, 1);
     }
     wait();
     if (options_.evaluation) {
-      pass(1, *options_.evaluation, tokenizer, pool, [&](const Row&) -> Part& { return evaluation_; });
+      pass(1, *options_.evaluation, tokenizer, pool, [&](const Row&) { return &evaluation_; });
       flush(manifest_.reading, {.file = int32_t(options_.evaluation->files.size())}, 1);  // all of them
       wait();
     }
@@ -183,10 +191,11 @@ class Writer {
                PartOf&& part_of) {
     const Reading first_reading = manifest_.reading;
     const auto take = [&](Row&& row, const Reading& so_far, const ReadPosition& after) {
-      Part& part = part_of(row);
-      part.shard.add(row);
-      part.counts.add(row);
-      if (int64_t(part.shard.tokens.size()) >= options_.shard_tokens || part.shard.count() >= kMostRows)
+      Part* part = part_of(row);
+      if (!part) return;
+      part->shard.add(row);
+      part->counts.add(row);
+      if (int64_t(part->shard.tokens.size()) >= options_.shard_tokens || part->shard.count() >= kMostRows)
         flush(number == 0 ? so_far : first_reading, after, number);
     };
     const auto progress = [&](int32_t file, uint64_t bytes) {
@@ -266,6 +275,7 @@ class Writer {
           manifest_.shared += std::ranges::binary_search(hashes, facts.content);
       });
     }
+    manifest_.duplicates -= manifest_.train.counts.copies;  // each is one more of its row
     if (!lengths.empty()) manifest_.train.lengths = write_file("train-lengths.h5", image_of_lengths(lengths));
     manifest_.complete = true;
     manifest_.write(folder_);
@@ -394,7 +404,8 @@ Receipt Prepared::receipt() const {
   Receipt receipt;
   const RowCounts &train = manifest_.train.counts, &held = manifest_.evaluation.counts;
   receipt.files = files_, receipt.reading = manifest_.reading;
-  receipt.used = train.rows, receipt.tokens = train.tokens, receipt.learned = train.learned;
+  receipt.used = train.rows, receipt.repeated = train.copies, receipt.tokens = train.tokens,
+  receipt.learned = train.learned;
   receipt.answers = train.answers, receipt.ends = train.ends;
   receipt.duplicates = manifest_.duplicates;
   if (has_evaluation_) receipt.evaluation = EvaluationCounts{held.rows, held.tokens, held.learned, manifest_.shared};

@@ -105,7 +105,7 @@ TEST_P(RealLayouts, EqualTransformers) {
   const ChatLayout layout(GetParam(), tokenizer);
   int compared = 0;
   for (const Json& example : golden.at(llama3 ? "llama3" : "chatml")) {
-    const Encoded row = encoder.encode(example);
+    const Encoded row = encoder.encode(RowReader(RowKind::messages).parse(example.dump()).at(0));
     EXPECT_EQ(row.tokens, example.at("ids").get<std::vector<int32_t>>());
     std::vector<int> learned = example.at("answers").get<std::vector<int>>(), ours;
     if (!llama3) {  // there the line's ends around an answer are in its mask

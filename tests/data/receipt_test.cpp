@@ -35,15 +35,18 @@ TEST_F(ReceiptTest, CountsByHand) {
   const Receipt receipt(train, &evaluation, batches.packed());
   EXPECT_EQ(receipt.text(),
             "rows     5 read   3 used   1 too long (dropped: line 2)   1 without a learned token (dropped: line 5)\n"
-            "tokens   8   learned 4   read only 4   truncated 0\n"
+            "tokens   8   learned 4   read only 4   truncated 0   too long 5\n"
             "evaluate 2 rows   4 tokens   2 predicted\n"
             "packing  3 rows of 4, padding 33.3 %\n"
             "looks    ok   1 exact duplicate   1 rows shared by train and evaluation\n");
   const OrderedJson json = receipt.json();
   EXPECT_EQ(json["rows"].dump(),
-            "{\"read\":5,\"used\":3,\"held_out\":0,\"bad\":{\"count\":0,\"first\":[]},\"too_long\":{\"count\":1,\"first\":[{\"file\":0,\"line\":2}]},"
-            "\"unlearned\":{\"count\":1,\"first\":[{\"file\":0,\"line\":5}]},\"cut\":0,\"duplicates\":1}");
-  EXPECT_EQ(json["tokens"].dump(), "{\"all\":8,\"learned\":4,\"read_only\":4,\"truncated\":0}");
+            "{\"read\":5,\"used\":3,\"held_out\":0,\"bad\":{\"count\":0,\"first\":[]},\"too_long\":{\"count\":1,"
+            "\"first\":[{\"file\":0,\"line\":2}]},"
+            "\"unlearned\":{\"count\":1,\"first\":[{\"file\":0,\"line\":5}]},\"cut\":0,\"cut_first\":[],"
+            "\"truncated\":{\"count\":0,\"first\":[]},\"left_out\":0,\"repeated\":0,\"preference_pairs\":0,"
+            "\"duplicates\":1}");
+  EXPECT_EQ(json["tokens"].dump(), "{\"all\":8,\"learned\":4,\"read_only\":4,\"truncated\":0,\"too_long\":5}");
   EXPECT_EQ(json["evaluation"].dump(), "{\"rows\":2,\"tokens\":4,\"learned\":2,\"shared_with_train\":1}");
   EXPECT_EQ(json["packing"]["rows"], 3);
   EXPECT_NO_THROW(receipt.require_learned());

@@ -67,7 +67,8 @@ class TextRows : public testing::Test {
     return Tokenizer::load(folder_ / name);
   }
   static Encoded encode(const RowEncoderOptions& options, const Tokenizer& tokenizer, const std::string& json) {
-    return RowEncoder(options, &tokenizer).encode(parse_json(json, "row"));
+    const RowEncoder encoder(options, &tokenizer);
+    return encoder.encode(RowReader(options.kind).parse(json).at(0));
   }
   static std::string refused(const RowEncoderOptions& options, const Tokenizer& tokenizer, const std::string& json) {
     try {
@@ -218,7 +219,7 @@ TEST_F(TextRows, PromptsAreWhatStandsBeforeTheAnswer) {
         Case{{.kind = RowKind::alpaca}, R"({"instruction": "Q", "output": "A"})"},
         Case{{.kind = RowKind::completion}, R"({"prompt": "Q", "completion": "A"})"}}) {
     const RowEncoder encoder(c.options, &ascii);
-    const Encoded row = encoder.encode(parse_json(c.json, "row"));
+    const Encoded row = encoder.encode(RowReader(c.options.kind).parse(c.json).at(0));
     std::vector<int32_t> before;
     for (size_t i = 0; row.labels[i] == kNotLearned; ++i) before.push_back(row.tokens[i]);
     EXPECT_EQ(encoder.prompt("Q"), before);
@@ -230,22 +231,27 @@ TEST_F(TextRows, RefusesWrongSchemasWithoutTheirContent) {
   const RowEncoderOptions chat{RowKind::messages, TrainOn::answers, LayoutKind::chatml},
       alpaca{.kind = RowKind::alpaca}, completion{.kind = RowKind::completion}, text{.kind = RowKind::text};
   EXPECT_EQ(refused(chat, ascii, R"({"text": "secret"})"),
-            "messages is missing; expected {\"messages\": [{\"role\": …, \"content\": …}, …]}");
+            "messages is missing; expected {\"messages\": [{\"role\": …, \"content\": …}, …]}; the record has text");
   EXPECT_EQ(refused(chat, ascii, R"({"messages": "secret"})"), "messages: expected a list, got a text");
   EXPECT_EQ(refused(chat, ascii, R"({"messages": ["secret"]})"), "messages[0]: expected an object, got a text");
   EXPECT_EQ(
       refused(chat, ascii, R"({"messages": [{"role": "user", "content": "x"}, {"role": "secret", "content": "x"}]})"),
-      "messages[1].role is none of system, user, human, assistant, gpt, model, tool");
+      "messages[1].role is none of system, developer, user, human, assistant, gpt, model, tool, function …; say in "
+      "data.train[].roles what it stands for");
   EXPECT_EQ(refused(chat, ascii, R"({"messages": [{"role": "assistant", "content": null}]})"),
-            "messages[0].content is missing; expected {\"messages\": [{\"role\": …, \"content\": …}, …]}");
+            "messages[0].content is missing; expected {\"messages\": [{\"role\": …, \"content\": …}, …]}; the record "
+            "has role");
   EXPECT_EQ(refused(chat, ascii, R"({"conversations": [{"from": "gpt", "value": 7}]})"),
             "conversations[0].value: expected a text, got a number");
-  EXPECT_EQ(refused(alpaca, ascii, R"({"instruction": "secret"})"),
-            "output is missing; expected {\"instruction\": …, \"input\": …, \"output\": …}");
+  EXPECT_EQ(
+      refused(alpaca, ascii, R"({"instruction": "secret"})"),
+      "output is missing; expected {\"instruction\": …, \"input\": …, \"output\": …}; the record has instruction");
   EXPECT_EQ(refused(alpaca, ascii, R"({"instruction": "secret", "input": ["secret"], "output": "x"})"),
             "input: expected a text, got a list");
-  EXPECT_EQ(refused(completion, ascii, R"({"prompt": "secret", "answer": "secret"})"),
-            "completion is missing; expected {\"prompt\": …, \"completion\": …} or {\"question\": …, \"answer\": …}");
+  EXPECT_EQ(
+      refused(completion, ascii, R"({"prompt": "secret", "answer": "secret"})"),
+      "completion is missing; expected {\"prompt\": …, \"completion\": …} or {\"question\": …, \"answer\": …}; the "
+      "record has prompt, answer");
   EXPECT_EQ(refused(text, ascii, R"({"text": true})"), "text: expected a text, got true or false");
   EXPECT_EQ(refused(text, ascii, R"("secret")"), "expected an object, got a text");
 }
@@ -278,11 +284,11 @@ TEST_F(TextFiles, LongTextsAreCutAndLoseOnlyASingleRest) {
   const std::string text = R"({"text": "abcdefgh"})";  // ab c d e f g h </s>: 8 tokens
   const Dataset whole = read_file("a.jsonl", text, RowKind::text, {.max_length = 8});
   EXPECT_EQ(whole.rows().size(), 1u);
-  EXPECT_EQ(whole.reading().cut, 0);
+  EXPECT_EQ(whole.reading().cut.count, 0);
   const Dataset cut = read_file("a.jsonl", text, RowKind::text, {.max_length = 7});
   ASSERT_EQ(cut.rows().size(), 1u);
   EXPECT_EQ(cut.rows()[0].tokens, (std::vector<int32_t>{kAb, 'c', 'd', 'e', 'f', 'g', 'h'}));
-  EXPECT_EQ(cut.reading().cut, 1);
+  EXPECT_EQ(cut.reading().cut.count, 1);
   EXPECT_EQ(cut.reading().truncated, 1);
   const Dataset pieces = read_file("a.jsonl", text, RowKind::text, {.max_length = 3});
   ASSERT_EQ(pieces.rows().size(), 3u);

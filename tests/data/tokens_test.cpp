@@ -89,7 +89,8 @@ TEST_F(Tokens, RefusesWhatIsWrong) {
   EXPECT_EQ(refused("\xEF\xBB\xBF" + good), one(":1: begins with a byte-order mark; save it as UTF-8 without one"));
   EXPECT_EQ(refused(good + std::string("{\"input_ids\": [1, 2]\0}\n", 23)), one(":2: contains a NUL byte"));
   EXPECT_EQ(refused(good + good + "{\"text\": \"secret\"}\n"),
-            one(":3: input_ids is missing; expected {\"input_ids\": [1, 2, …], \"labels\": [-100, 2, …]}"));
+            one(":3: input_ids is missing; expected {\"input_ids\": [1, 2, …], \"labels\": [-100, 2, …]}; the record "
+                "has text"));
   EXPECT_EQ(refused("{\"input_ids\": \"secret\"}"), one(":1: input_ids: expected a list, got a text"));
   EXPECT_EQ(refused("{\"input_ids\": [1, 2], \"input_ids\": [1]}"), one(":1: a key occurs twice in one object"));
   for (const char* id :

@@ -53,7 +53,8 @@ TEST(NormalForm, NfcOfEveryCharacterAndItsNeighbours) {
   EXPECT_GT(changed, 1'000);
 }
 
-// The place before the first final consonant is none itself (Unicode Standard, 3.12); utf8proc 2.8 lets it compose away.
+// The place before the first final consonant is none itself (Unicode Standard, 3.12); utf8proc 2.8 lets it compose
+// away.
 TEST(NormalForm, HangulKeepsWhatIsNotAFinalConsonant) {
   EXPECT_EQ(data::normal_form("\uAC00\u11A7", NormalForm::nfc), "\uAC00\u11A7");
   EXPECT_EQ(data::normal_form("\uAC00\u11A8", NormalForm::nfc), "\uAC01");

@@ -4,24 +4,11 @@
 #include <thread>
 
 #include "kernels/host/text.h"
+#include "recipes/fields.h"
 
 namespace hone::trainer {
 
-data::RowKind kind_of(recipes::RowType type) {
-  switch (type) {
-    case recipes::RowType::messages:
-      return data::RowKind::messages;
-    case recipes::RowType::alpaca:
-      return data::RowKind::alpaca;
-    case recipes::RowType::completion:
-      return data::RowKind::completion;
-    case recipes::RowType::text:
-      return data::RowKind::text;
-    case recipes::RowType::tokens:
-      return data::RowKind::tokens;
-  }
-  return data::RowKind::tokens;
-}
+data::RowKind kind_of(recipes::RowType type) { return data::kind_named(recipes::word_of(type)).kind; }
 data::LayoutKind layout_of(recipes::ChatLayout layout) {
   return layout == recipes::ChatLayout::llama3  ? data::LayoutKind::llama3
          : layout == recipes::ChatLayout::plain ? data::LayoutKind::plain
@@ -48,10 +35,6 @@ data::DatasetOptions dataset_options(const recipes::Recipe& recipe, const std::v
             ": no tokenizer.json, and ", file.path,
             " is text; copy the model's tokenizer.json there, or give tokenised rows (type: tokens)");
   }
-  // Evaluation reads every row whatever its length; only running text must be cut somewhere.
-  const bool any_text =
-      std::ranges::any_of(files, [](const recipes::DataFile& file) { return file.type == recipes::RowType::text; });
-  if (keep_all && !any_text) options.max_length = 0;
   return options;
 }
 

@@ -50,13 +50,14 @@ Beginning read_beginning(const recipes::Recipe& recipe, const std::optional<data
                                     .train_on = learned_of(recipe.data.train_on),
                                     .layout = layout_of(recipe.data.chat_layout)},
                                    tokenizer ? &*tokenizer : nullptr);
+    const data::RowReader reader(kind_of(file.type));
     const bool text = file.type == recipes::RowType::text;
     const InputFile input(file.path);
     if (text && fs::path(file.path).extension() == ".txt") {
       std::string beginning(std::min<uint64_t>(kReadOfFile, input.size()), '\0');
       input.read_at(0, std::as_writable_bytes(std::span(beginning)));
       while (!beginning.empty() && !valid_utf8(beginning)) beginning.pop_back();  // a letter may be cut
-      keep(encoder.encode_text(beginning), true);
+      keep(encoder.encode(data::PlainText{beginning}), true);
       taken += beginning.size();
       continue;
     }
@@ -66,7 +67,8 @@ Beginning read_beginning(const recipes::Recipe& recipe, const std::optional<data
         if (read > kReadOfFile) throw Enough();
         const std::string where = joined(file.path, ":", record.line);
         require(record.problem.empty(), ExitCode::input, where, ": ", record.problem);
-        keep(encoder.encode(parse_json(record.text, where)), text);
+        for (const data::Content& said : reader.parse(record.text))
+          if (!std::holds_alternative<data::Preference>(said)) keep(encoder.encode(said), text);
         read += record.text.size() + 1;
       });
     } catch (const Enough&) {

@@ -56,7 +56,7 @@ Conversation::Style style_of(const ModelSource& source, const data::Tokenizer& t
   Conversation::Style style{.layout = layout_of(source.recipe.data.chat_layout)};
   const std::vector<recipes::DataFile>& files = source.recipe.data.train;
   const bool talks = files.empty() || std::ranges::any_of(files, [](const recipes::DataFile& file) {
-                       return file.type == recipes::RowType::messages;
+                       return data::kind(kind_of(file.type)).form == data::Form::chat;
                      });
   if (!talks) style.kind = kind_of(files[0].type);
   if (style.kind == data::RowKind::tokens) style.kind = data::RowKind::text;

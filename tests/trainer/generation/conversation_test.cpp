@@ -17,7 +17,7 @@ std::vector<int32_t> before_last_answer(const data::Tokenizer& tokenizer, const 
                                         const Json& record) {
   const data::RowEncoder rows({.kind = style.kind, .train_on = data::TrainOn::last, .layout = style.layout},
                               &tokenizer);
-  const data::Encoded row = rows.encode(record);
+  const data::Encoded row = rows.encode(data::RowReader(style.kind).parse(record.dump()).at(0));
   const auto learned =
       std::ranges::find_if(row.labels, [](int32_t label) { return label != data::kNotLearned; }) - row.labels.begin();
   EXPECT_LT(size_t(learned), row.tokens.size());

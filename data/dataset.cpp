@@ -70,7 +70,9 @@ class Reader {
   void file(int32_t index) {
     const DataFile& file = options_.files[size_t(index)];
     const RowReader reader(file.kind, file.names);
-    const RowEncoder encoder({file.kind, options_.train_on, options_.layout, file.append_end}, tokenizer_);
+    const RowEncoder encoder(
+        {file.kind, options_.train_on, options_.layout, file.append_end, options_.chat, options_.roles, file.turns},
+        tokenizer_);
     index_ = index, reader_ = &reader, encoder_ = &encoder, any_ = failed_ = false;
     if (file.kind == RowKind::text && file.path.extension() == ".txt") {
       whole_text(file.path);

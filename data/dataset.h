@@ -22,6 +22,7 @@ struct DataFile {
   Names names{};           // where the file has others for its fields and roles
   double weight = 1;       // how many times training takes its rows: 2 twice, 0.5 a fixed half of them, by hash
   bool append_end = true;  // texts end with the end token
+  bool turns = false;      // prompts and answers become turns of the chat format
 };
 
 enum class TooLong {  // what happens to rows longer than max_length; all of it is counted
@@ -35,7 +36,9 @@ struct DatasetOptions {
   std::vector<DataFile> files{};
   TrainOn train_on = TrainOn::answers;
   LayoutKind layout = LayoutKind::chatml;
-  int64_t max_length = 0;  // tokens of a row; 0: any length
+  std::shared_ptr<const ChatFormat> chat{};     // null: the built-in `layout`
+  std::vector<std::string> roles{"assistant"};  // whose messages are answers
+  int64_t max_length = 0;                       // tokens of a row; 0: any length
   TooLong too_long = TooLong::automatic;
   int64_t vocabulary = 0;  // the model's: every token lies below it; 0: not known
   bool skip_bad = false;   // rows that cannot be read are left out and counted; else they end the reading

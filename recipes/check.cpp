@@ -37,6 +37,15 @@ void check_exclusive(Reading& reading, const std::string& key, bool set, const s
 }
 }  // namespace
 
+bool is_date(const std::string& text) {
+  constexpr std::string_view kForm = "dddd-dd-dd";
+  if (text.size() != kForm.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i)
+    if (kForm[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != kForm[i]) return false;
+  const int month = std::stoi(text.substr(5, 2)), day = std::stoi(text.substr(8, 2));
+  return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
 void check(Reading& reading, Needs needs) {
   const Recipe& recipe = reading.recipe;
   const auto& [model, adapter, data, training, output] = recipe;
@@ -64,6 +73,19 @@ void check(Reading& reading, Needs needs) {
   }
   check_exclusive(reading, "data.evaluation_split", data.evaluation_split > 0, "data.evaluation",
                   !data.evaluation.empty());
+
+  const bool layout = data.chat_layout != ChatLayout::automatic && data.chat_layout != ChatLayout::chat_template;
+  check_exclusive(reading, "data.chat_template", !data.chat_template.empty(), "data.chat_layout", layout);
+  if (const std::string& text = data.chat_template; needs == Needs::all && !text.empty() &&
+                                                    text.find("{{") == text.npos && text.find("{%") == text.npos &&
+                                                    !fs::exists(text))
+    reading.problem("data.chat_template", missing(text));
+  for (size_t i = 0; i < data.chat_variables.size(); ++i)
+    if (const size_t at = data.chat_variables[i].find('='); at == 0 || at == std::string::npos)
+      reading.problem(joined("data.chat_variables[", i, "]"), "expected \"name=value\"");
+  if (!data.chat_date.empty() && !is_date(data.chat_date))
+    reading.problem("data.chat_date", "expected a day like 2026-11-26, got \"" + data.chat_date + "\"");
+  if (data.train_roles.empty()) reading.problem("data.train_roles", "empty: nothing would be learned");
 
   for (const char* key : {"training.micro_batch_size", "training.gradient_accumulation_steps"})
     check_exclusive(reading, key, reading.has(key), "training.batch_tokens", training.batch_tokens > 0);

@@ -80,6 +80,9 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("type", s.type,
         About{"messages: chats. alpaca: instruction, input, output. completion: prompt, completion. text: plain text. "
               "tokens: input_ids, labels."});
+  visit("turns", s.turns,
+        About{"alpaca and completion: what is asked and answered becomes two turns of a chat, as data.chat_layout has "
+              "it."});
 }
 
 template <class Section, class Visit>
@@ -101,7 +104,23 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("train_on", s.train_on,
         About{"answers: learn the assistant's turns. last: only the last of them. all: every token."});
   visit("shuffle", s.shuffle, About{"A new order in every epoch, by training.seed. false: file order."});
-  visit("chat_layout", s.chat_layout, About{"How chats become text."});
+  visit("train_roles", s.train_roles,
+        About{"Whose messages are answers. A message with \"train\": false or \"weight\": 0 is none."});
+  visit("chat_layout", s.chat_layout,
+        About{"How chats become text. template: the model's own chat template, as transformers renders it. chatml, "
+              "llama3, plain: built in. auto: the template where the model has one, else chatml."});
+  visit("chat_template", s.chat_template,
+        About{"Template instead of the model's own: a file, or the Jinja text itself. With {% generation %} around "
+              "answers it says itself what is learned."});
+  visit("chat_variables", s.chat_variables,
+        About{"Variables of the template: [\"enable_thinking=false\"]. Values are JSON where they can be read so, else "
+              "text. A row's own (chat_template_kwargs) win."});
+  visit("chat_date", s.chat_date,
+        About{"The day that a template sees as today (strftime_now), 2026-11-26, so that every run reads the same. "
+              "Without it the function is not there."});
+  visit("parse_special_tokens", s.parse_special_tokens,
+        About{"true: strings like <|im_end|> within messages become control tokens. false: they stay text, so that no "
+              "row can end a turn."});
   visit("bad_rows", s.bad_rows,
         About{"Rows that are broken, of another schema or over 64 MiB. stop: name them and start nothing. skip: leave "
               "them out and count them in the receipt."});
@@ -199,7 +218,7 @@ inline constexpr std::array kWords<RowType>{"messages",   "sharegpt", "oasst",  
 template <>
 inline constexpr std::array kWords<TrainOn>{"answers", "all", "last"};
 template <>
-inline constexpr std::array kWords<ChatLayout>{"chatml", "llama3", "plain"};
+inline constexpr std::array kWords<ChatLayout>{"auto", "template", "chatml", "llama3", "plain"};
 template <>
 inline constexpr std::array kWords<BadRows>{"stop", "skip"};
 template <>

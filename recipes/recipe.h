@@ -16,7 +16,7 @@
 
 namespace hone::recipes {
 
-// In YAML by these words; `automatic` is written "auto".
+// In YAML by these words; `automatic` is written "auto", `chat_template` "template".
 enum class Quantization { nf4, none };
 enum class Compute { automatic, float32, bfloat16 };
 enum class DeviceChoice { automatic, cpu, cuda };
@@ -25,7 +25,7 @@ enum class AdapterType { lora, none };
 enum class PackingMethod { best_fit, sequential };
 enum class RowType { messages, sharegpt, oasst, alpaca, completion, text, tokens, preference };
 enum class TrainOn { answers, all, last };
-enum class ChatLayout { chatml, llama3, plain };
+enum class ChatLayout { automatic, chat_template, chatml, llama3, plain };
 enum class BadRows { stop, skip };
 enum class Scheduler { cosine, linear, constant };
 enum class OptimizerChoice { adamw, adamw_8bit };
@@ -41,6 +41,7 @@ struct SaveEvery {
 struct DataFile {
   std::string path;
   RowType type = RowType::messages;
+  bool turns = false;
   bool operator==(const DataFile&) const = default;
 };
 
@@ -80,7 +81,12 @@ struct DataSection {
   PackingMethod packing_method = PackingMethod::best_fit;
   TrainOn train_on = TrainOn::answers;
   bool shuffle = true;
-  ChatLayout chat_layout = ChatLayout::chatml;
+  std::vector<std::string> train_roles = {"assistant"};
+  ChatLayout chat_layout = ChatLayout::automatic;
+  std::string chat_template;                // empty: the model's own
+  std::vector<std::string> chat_variables;  // "name=value"
+  std::string chat_date;                    // "2026-11-26"
+  bool parse_special_tokens = false;
   BadRows bad_rows = BadRows::stop;
   std::string shards;  // empty: the folder shards beside output.dir
   bool operator==(const DataSection&) const = default;
@@ -134,6 +140,8 @@ struct Recipe {
 // moved).
 enum class Needs { all, model };
 Recipe read_recipe(const fs::path& file, std::span<const std::string> overrides = {}, Needs needs = Needs::all);
+
+bool is_date(const std::string& text);  // 2026-11-26, as data.chat_date has it
 
 // Every key with its value, except empty ones and those that others exclude. read_recipe gives back an equal Recipe.
 std::string to_yaml(const Recipe& recipe);

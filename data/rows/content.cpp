@@ -50,4 +50,11 @@ uint64_t split_key(const Content& content) {
   return key.value();
 }
 
+Conversation PromptAnswer::as_turns() const {
+  Conversation talk{.messages = before};
+  talk.messages.push_back({{"role", "user"}, {"content", request.empty() ? prompt : request}});
+  talk.messages.push_back({{"role", "assistant"}, {"content", answer}});
+  return talk;
+}
+
 }  // namespace hone::data

@@ -21,6 +21,11 @@ struct Conversation {
 };
 struct PromptAnswer {
   std::string prompt, answer;  // the answer is learned
+  // The same as turns of a conversation, where that has other words than the prompt: what is asked, and what was said
+  // before.
+  std::string request{};
+  OrderedJson before = OrderedJson::array();
+  Conversation as_turns() const;
 };
 struct PlainText {
   std::string text;

@@ -1,7 +1,5 @@
 #include "data/rows/row_encoder.h"
 
-#include <array>
-
 #include "data/rows/kinds/kinds.h"
 
 namespace hone::data {
@@ -13,41 +11,29 @@ RowEncoder::RowEncoder(const RowEncoderOptions& options, const Tokenizer* tokeni
   require(
       tokenizer != nullptr, ExitCode::input,
       "only data of type tokens can be read without a tokenizer; put the model's tokenizer.json into its directory");
-  if (form != Form::text) {
+  chat_ = options.chat;
+  const bool talks = form == Form::chat || (options.turns && form == Form::answered);
+  if (form != Form::text && !chat_) {
     try {
-      layout_.emplace(options.layout, *tokenizer);
+      chat_ = std::make_shared<const ChatLayout>(options.layout, *tokenizer);
     } catch (const Error& error) {
-      if (form == Form::chat || error.code() != ExitCode::input) throw;
-      no_layout_ = error.what();  // wanted only where rows hold messages
+      if (talks || error.code() != ExitCode::input) throw;
+      no_chat_ = error.what();  // wanted only where rows hold messages
     }
   }
-  if (form == Form::answered || form == Form::pair)
+  if (!talks && (form == Form::answered || form == Form::pair))
     require(tokenizer->eos().has_value(), ExitCode::input,
             "answers end with the tokenizer's end token, and the model names none; set eos_token in its "
             "tokenizer_config.json");
 }
 
 Encoded RowEncoder::row_of(const Conversation& talk) const {
-  if (!layout_) wrong("holds messages; ", no_layout_);
-  const auto role_of = [&](const OrderedJson& message) -> Role {
-    const std::string role = message["role"];
-    if (role == "system" || role == "developer") return Role::system;
-    if (role == "user") return Role::user;
-    if (role == "assistant") return Role::assistant;
-    if (role != "tool") wrong("a role that data.chat_layout has no turn for");
-    return Role::tool;
-  };
-  if (!talk.tools.is_null()) wrong("tools: data.chat_layout has no place for them");
-  std::vector<Message> messages;
-  for (const OrderedJson& message : talk.messages) {
-    if (message.contains("tool_calls"))
-      wrong("messages[", messages.size(), "].tool_calls: data.chat_layout has no place for them");
-    messages.push_back({role_of(message), message["content"].get<std::string>()});
-  }
-  return layout_->conversation(messages, options_.train_on);
+  if (!chat_) wrong("holds messages; ", no_chat_);
+  return chat_->encode(talk, {options_.train_on, options_.roles});
 }
 
 Encoded RowEncoder::row_of(const PromptAnswer& said) const {
+  if (options_.turns) return row_of(said.as_turns());
   TokenBuilder row(*tokenizer_);
   row.text(said.prompt);
   row.answer(said.answer, *tokenizer_->eos());
@@ -79,7 +65,8 @@ std::pair<Encoded, Encoded> RowEncoder::encode_pair(const Preference& pair) cons
 std::vector<int32_t> RowEncoder::prompt(std::string_view request) const {
   const Form form = kind(options_.kind).form;
   require(form != Form::tokens, ExitCode::usage, "data of type tokens has no prompts of text");
-  if (form == Form::chat) return layout_->prompt(std::array{Message{Role::user, std::string(request)}});
+  if (form == Form::chat || options_.turns)
+    return chat_->prompt({.messages = {{{"role", "user"}, {"content", request}}}});
   TokenBuilder row(*tokenizer_);
   row.text(options_.kind == RowKind::alpaca ? alpaca_prompt(request, {}) : std::string(request));
   return row.take_prompt();

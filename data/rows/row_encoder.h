@@ -1,13 +1,14 @@
 // What a record says into tokens and labels.
 //   const RowReader reader(RowKind::messages);
-//   const RowEncoder encoder({.kind = RowKind::messages, .layout = LayoutKind::chatml}, &tokenizer);
+//   const RowEncoder encoder({.kind = RowKind::messages, .chat = chat}, &tokenizer);
 //   for (const Content& said : reader.parse(line)) const Encoded row = encoder.encode(said);
 // What is wrong with it is an Error (ExitCode::input) whose text has no place and none of the content.
 #pragma once
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "data/rows/content.h"
+#include "data/rows/row.h"
 #include "data/template/chat_layout.h"
 
 namespace hone::data {
@@ -16,7 +17,10 @@ struct RowEncoderOptions {
   RowKind kind = RowKind::messages;     // what the encoder must be able to do, and how prompt() speaks
   TrainOn train_on = TrainOn::answers;  // of text and of tokens: not read
   LayoutKind layout = LayoutKind::chatml;
-  bool append_end = true;  // texts end with the end token
+  bool append_end = true;                       // texts end with the end token
+  std::shared_ptr<const ChatFormat> chat{};     // of conversations; null: the built-in `layout`
+  std::vector<std::string> roles{"assistant"};  // whose messages are answers
+  bool turns = false;                           // prompts and answers are conversations of two turns
 };
 
 class RowEncoder {
@@ -25,7 +29,7 @@ class RowEncoder {
   // conversations a layout whose special tokens the tokenizer does not have, answers without an end token (eos).
   RowEncoder(const RowEncoderOptions& options, const Tokenizer* tokenizer);
 
-  // Conversation  the layout's turns (data/template/chat_layout.h)
+  // Conversation  as its chat format has it (data/template/chat_format.h)
   // PromptAnswer  both as they stand, end token
   // PlainText     the text, end token where the tokenizer has one; all is learned
   // TokenIds      as they are
@@ -46,8 +50,8 @@ class RowEncoder {
   Encoded row_of(const Preference& pair) const;
   RowEncoderOptions options_;
   const Tokenizer* tokenizer_;
-  std::optional<ChatLayout> layout_;
-  std::string no_layout_;  // why there is none
+  std::shared_ptr<const ChatFormat> chat_;
+  std::string no_chat_;  // why there is none
 };
 
 }  // namespace hone::data

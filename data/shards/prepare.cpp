@@ -54,7 +54,8 @@ Json settings_of(const DatasetOptions& options, ThreadPool& pool) {
   }
   return {{"files", files},
           {"train_on", word_of(options.train_on)},
-          {"chat_layout", word_of(options.layout)},
+          {"chat", options.chat ? options.chat->settings() : Json(word_of(options.layout))},
+          {"roles", options.roles},
           {"max_length", options.max_length},
           {"too_long", word_of(options.too_long)},
           {"vocabulary", options.vocabulary},

@@ -1,15 +1,13 @@
 // The built-in chat layouts: how a conversation becomes one row of tokens.
 //   const ChatLayout layout(LayoutKind::chatml, tokenizer);
-//   const std::vector<Message> chat{{Role::user, "2 + 2?"}, {Role::assistant, "4"}};
-//   layout.conversation(chat, TrainOn::answers);  // learned: 4<|im_end|>
-//   layout.prompt({chat.data(), 1});              // up to and with <|im_start|>assistant\n
+//   layout.encode(conversation, {.on = TrainOn::answers});   // learned: 4<|im_end|>
+//   layout.prompt(conversation);                             // up to and with <|im_start|>assistant\n
 #pragma once
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "data/template/token_builder.h"
+#include "data/template/chat_format.h"
 
 namespace hone::data {
 
@@ -25,25 +23,30 @@ enum class Role { system, user, assistant, tool };
 struct Message {
   Role role = Role::user;
   std::string content;
+  bool learned = false;  // an answer's: of a role that is trained, not left out by the row
 };
 
-class ChatLayout {
+class ChatLayout final : public ChatFormat {
  public:
-  // The tokenizer must outlive this. Refused (ExitCode::input) where it lacks the layout's special tokens.
+  // Refused (ExitCode::input) where it lacks the layout's special tokens.
   ChatLayout(LayoutKind kind, const Tokenizer& tokenizer);
-  // Content is text: strings of special tokens in it stay text. Learned are an answer's content and its end token, not
-  // its heading, nor the line's end after it.
-  Encoded conversation(std::span<const Message> messages, TrainOn train_on) const;
-  // The messages and the heading of the answer to come.
-  std::vector<int32_t> prompt(std::span<const Message> messages) const;
   int32_t end_token() const { return end_; }  // what an answer ends with, and where generation stops
+
+  // Contents are texts (or lists of texts), roles those of Role. Content is text: strings of special tokens in it stay
+  // text. Learned are an answer's content and its end token, not its heading, nor the line's end after it. Errors:
+  // tools and calls of tools, for which the layouts have no words.
+  Encoded encode(const Conversation&, const Learn&) const override;
+  std::vector<int32_t> prompt(const Conversation&) const override;
+  std::vector<int32_t> ends() const override;
+  std::string name() const override;
+  Json settings() const override { return name(); }
 
  private:
   TokenBuilder begin() const;
   void heading(TokenBuilder& row, Role role, bool first) const;
   void add(TokenBuilder& row, const Message& message, bool first) const;
   LayoutKind kind_;
-  const Tokenizer& tokenizer_;
+  Tokenizer tokenizer_;
   std::vector<std::string> guarded_;
   int32_t open_ = 0, middle_ = 0, end_ = 0;
   std::optional<int32_t> start_;

@@ -25,12 +25,19 @@ void TokenSearch::add(std::string_view text, const AddedToken& token) {
   if (!nodes_[node].token) nodes_[node].token = &token;
 }
 
-const AddedToken* TokenSearch::longest_at(std::string_view text, size_t at, size_t limit, size_t& end) const {
+namespace {
+bool is_control(const AddedToken& token, std::span<const int32_t> controls) {
+  return token.special || std::find(controls.begin(), controls.end(), token.id) != controls.end();
+}
+}  // namespace
+
+const AddedToken* TokenSearch::longest_at(std::string_view text, size_t at, size_t limit,
+                                          std::span<const int32_t> controls, size_t& end) const {
   const AddedToken* best = nullptr;
   for (uint32_t node = first_[static_cast<unsigned char>(text[at])]; node != 0;) {
     ++at;
     const AddedToken* token = nodes_[node].token;
-    if (token && (at <= limit || !token->special)) best = token, end = at;
+    if (token && (at <= limit || !is_control(*token, controls))) best = token, end = at;
     if (at == text.size()) break;
     const auto& next = nodes_[node].next;
     const auto letter = static_cast<unsigned char>(text[at]);
@@ -40,7 +47,8 @@ const AddedToken* TokenSearch::longest_at(std::string_view text, size_t at, size
   return best;
 }
 
-std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, std::span<const Range> plain) const {
+std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, std::span<const Range> plain,
+                                                  std::span<const int32_t> controls) const {
   std::vector<Part> parts;
   size_t done = 0;  // where the last token, with the white space that it took, ended
   for (size_t at = 0;;) {
@@ -50,14 +58,14 @@ std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, std::sp
     const bool in_plain = !plain.empty() && plain.front().begin <= at;
     const size_t limit = plain.empty() || in_plain ? text.size() : plain.front().begin;
     size_t end = 0;
-    const AddedToken* token = longest_at(text, at, limit, end);
+    const AddedToken* token = longest_at(text, at, limit, controls, end);
     if (!token) {
       ++at;
       continue;
     }
     size_t begin = at;
     at = end;
-    if (token->special && in_plain) {
+    if (in_plain && is_control(*token, controls)) {
       at = std::min<size_t>(end, plain.front().end);
       continue;
     }

@@ -4,6 +4,7 @@
 //   AddedTokens added(view, bpe.vocabulary(), normalizer);
 //   for (const AddedTokens::Part& part : added.raw().split("Hi<|im_end|>", {})) …      // "Hi", then id 2
 #pragma once
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -37,9 +38,10 @@ class TokenSearch {
     const AddedToken* token;  // null: text between
   };
   // Covers the text with parts, in order. lstrip and rstrip take white space to the token. In the ranges `plain`
-  // (ascending, apart) special tokens are text; they still end the search for shorter ones where they stand, as in the
-  // library, but never beyond the range.
-  std::vector<Part> split(std::string_view text, std::span<const Range> plain) const;
+  // (ascending, apart) special tokens, and those of `controls`, are text; they still end the search for shorter ones
+  // where they stand, as in the library, but never beyond the range.
+  std::vector<Part> split(std::string_view text, std::span<const Range> plain,
+                          std::span<const int32_t> controls = {}) const;
   bool empty() const { return nodes_.size() == 1; }
 
  private:
@@ -48,7 +50,8 @@ class TokenSearch {
     const AddedToken* token = nullptr;
   };
   // The longest token there, and where it ends; of special ones those that end up to `limit`.
-  const AddedToken* longest_at(std::string_view text, size_t at, size_t limit, size_t& end) const;
+  const AddedToken* longest_at(std::string_view text, size_t at, size_t limit, std::span<const int32_t> controls,
+                               size_t& end) const;
   std::vector<Node> nodes_;
   std::array<uint32_t, 256> first_{};  // node after a first byte, 0 where none
 };
@@ -68,6 +71,9 @@ class AddedTokens {
     return found == decoded_.end() ? nullptr : &found->second;
   }
   bool is_special(int32_t id) const { return special_.contains(id); }
+  bool has(int32_t id) const {
+    return std::any_of(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t->id == id; });
+  }
 
  private:
   std::vector<std::unique_ptr<AddedToken>> tokens_;

@@ -155,11 +155,12 @@ std::vector<uint32_t> places_in(std::span<const uint32_t> places, size_t& next, 
 // One call of encode, from the raw text inwards.
 class Tokenizer::Encoding {
  public:
-  explicit Encoding(const Parts& parts) : parts_(parts), scratch_(parts.scratches) {}
+  explicit Encoding(const Parts& parts, std::span<const int32_t> controls = {})
+      : parts_(parts), controls_(controls), scratch_(parts.scratches) {}
 
   void add(std::string_view text, std::span<const Range> plain, std::span<const uint32_t> places) {
     size_t next = 0, next_plain = 0;
-    for (const TokenSearch::Part& part : parts_.added.raw().split(text, plain)) {
+    for (const TokenSearch::Part& part : parts_.added.raw().split(text, plain, controls_)) {
       std::vector<uint32_t> inside = places_in(places, next, part.range);
       if (part.token) {
         add_token(*part.token, inside.size());
@@ -205,7 +206,7 @@ class Tokenizer::Encoding {
     std::vector<uint32_t> inner;
     for (const uint32_t place : places) inner.push_back(carried(place));
     size_t next = 0;
-    for (const TokenSearch::Part& part : search.split(piece.text, plain)) {
+    for (const TokenSearch::Part& part : search.split(piece.text, plain, controls_)) {
       std::vector<uint32_t> inside = places_in(inner, next, part.range);
       if (part.token) {
         add_token(*part.token, inside.size());
@@ -241,6 +242,7 @@ class Tokenizer::Encoding {
   }
 
   const Parts& parts_;
+  std::span<const int32_t> controls_;
   Scratches::Loan scratch_;
   MarkedIds result_;
 };
@@ -263,7 +265,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens spec
 }
 
 MarkedIds Tokenizer::encode_marked(std::string_view text, std::span<const Range> plain,
-                                   std::span<const uint32_t> places) const {
+                                   std::span<const uint32_t> places, std::span<const int32_t> controls) const {
   check_text(text);
   for (size_t i = 0; i < plain.size(); ++i)
     require(
@@ -275,7 +277,7 @@ MarkedIds Tokenizer::encode_marked(std::string_view text, std::span<const Range>
             "[tokenizer] places must ascend within the text");
     while (starts[i] < text.size() && (static_cast<unsigned char>(text[starts[i]]) & 0xC0) == 0x80) --starts[i];
   }
-  Encoding encoding(*parts_);
+  Encoding encoding(*parts_, controls);
   encoding.add(text, plain, starts);
   return encoding.take();
 }
@@ -308,6 +310,7 @@ std::string Tokenizer::token(int32_t id) const {
 std::optional<int32_t> Tokenizer::bos() const { return parts_->bos; }
 std::optional<int32_t> Tokenizer::eos() const { return parts_->eos; }
 bool Tokenizer::is_special(int32_t id) const { return parts_->added.is_special(id); }
+bool Tokenizer::is_added(int32_t id) const { return parts_->added.has(id); }
 int64_t Tokenizer::vocabulary() const {
   return std::max(parts_->bpe.vocabulary().largest_id(), parts_->added.beyond_model().largest_id()) + 1;
 }

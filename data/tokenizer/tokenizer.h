@@ -36,10 +36,12 @@ class Tokenizer {
   // No start or end token is added. The text is valid UTF-8 (else an error, ExitCode::input) of at most 256 MiB.
   std::vector<int32_t> encode(std::string_view text, SpecialTokens special = SpecialTokens::parse) const;
   // As encode(text, SpecialTokens::parse), but where a special token's string overlaps one of the ranges `plain` of the
-  // text (ascending, apart) it is ordinary text: so content cannot make control tokens. `places` are ascending byte
+  // text (ascending, apart) it is ordinary text: so content cannot make control tokens. Of added tokens that are not
+  // special those of `controls` are treated alike. `places` are ascending byte
   // positions, at most text.size(); a place in a character is its first byte. The token of a place is the library's
   // char_to_token(place); where no token covers the place, the next one, and ids.size() after the last token.
-  MarkedIds encode_marked(std::string_view text, std::span<const Range> plain, std::span<const uint32_t> places) const;
+  MarkedIds encode_marked(std::string_view text, std::span<const Range> plain, std::span<const uint32_t> places,
+                          std::span<const int32_t> controls = {}) const;
   // As the library's decode(ids, skip_special_tokens=skip_special). Ids without a token are left out.
   std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
 
@@ -54,6 +56,7 @@ class Tokenizer {
   std::optional<int32_t> bos() const;
   std::optional<int32_t> eos() const;
   bool is_special(int32_t id) const;
+  bool is_added(int32_t id) const;  // one that is found in text as a whole string
   int64_t vocabulary() const;       // largest id + 1
   const std::string& hash() const;  // xxh3 of tokenizer.json's bytes, 32 digits
 

@@ -115,11 +115,8 @@ TEST_P(RealLayouts, EqualTransformers) {
     }
     for (const int32_t label : row.labels) ours.push_back(label != kNotLearned);
     EXPECT_EQ(ours, learned);
-    std::vector<Message> two;
-    for (size_t i = 0; i < 2; ++i) {
-      const std::string role = example.at("messages")[i].at("role");
-      two.push_back({role == "system" ? Role::system : Role::user, example.at("messages")[i].at("content")});
-    }
+    Conversation two;
+    for (size_t i = 0; i < 2; ++i) two.messages.push_back(OrderedJson(example.at("messages")[i]));
     EXPECT_EQ(layout.prompt(two), example.at("prompt_of_two").get<std::vector<int32_t>>());
     ++compared;
   }

@@ -17,7 +17,7 @@ struct KeyCase {
 };
 
 std::vector<KeyCase> cases(const RecipeFolder& in) {
-  const Json file{{"path", in.other}, {"type", "completion"}};
+  const Json file{{"path", in.other}, {"type", "completion"}, {"turns", false}};
   const std::string files = "[{path: " + in.other + ", type: completion}]";
   return {
       {"model.path", in.other_model, in.other_model},
@@ -45,6 +45,11 @@ std::vector<KeyCase> cases(const RecipeFolder& in) {
       {"data.train_on", "last", "last"},
       {"data.shuffle", "false", false},
       {"data.chat_layout", "llama3", "llama3"},
+      {"data.train_roles", "[assistant, tool]", {"assistant", "tool"}},
+      {"data.chat_template", "'{{ messages }}'", "{{ messages }}"},
+      {"data.chat_variables", "[enable_thinking=false]", {"enable_thinking=false"}},
+      {"data.chat_date", "2026-11-26", "2026-11-26"},
+      {"data.parse_special_tokens", "true", true},
       {"data.bad_rows", "skip", "skip"},
       {"data.shards", "a b", "a b"},
       {"training.epochs", "0.5", 0.5},
@@ -101,7 +106,7 @@ TEST(RecipeTest, DefaultsAreTheDocumentedOnes) {
                            {"use_rslora", false},
                            {"path", ""}}},
                          {"data",
-                          {{"train", Json::array({{{"path", in.rows}, {"type", "alpaca"}}})},
+                          {{"train", Json::array({{{"path", in.rows}, {"type", "alpaca"}, {"turns", false}}})},
                            {"evaluation", Json::array()},
                            {"evaluation_split", 0.0},
                            {"max_length", 2048},
@@ -109,7 +114,12 @@ TEST(RecipeTest, DefaultsAreTheDocumentedOnes) {
                            {"packing_method", "best_fit"},
                            {"train_on", "answers"},
                            {"shuffle", true},
-                           {"chat_layout", "chatml"},
+                           {"train_roles", {"assistant"}},
+                           {"chat_layout", "auto"},
+                           {"chat_template", ""},
+                           {"chat_variables", Json::array()},
+                           {"chat_date", ""},
+                           {"parse_special_tokens", false},
                            {"bad_rows", "stop"},
                            {"shards", ""}}},
                          {"training",
@@ -174,7 +184,7 @@ TEST(RecipeTest, EveryWordOfEveryChoiceIsRead) {
       ++words;
     }
   }
-  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 2 + 5 + 3 + 3 + 2 + 3 + 4 + 2);
+  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 2 + 8 + 3 + 5 + 2 + 3 + 4 + 2);
 }
 
 TEST(RecipeTest, ReadsTheRecipeOfTheReadme) {

@@ -41,10 +41,7 @@ int64_t context_of(const trainer::Config& config, int64_t wanted) {
 }
 
 std::string words_of(const trainer::Conversation::Style& style) {
-  if (style.kind == data::RowKind::messages) {
-    const bool chatml = style.layout == data::LayoutKind::chatml, llama3 = style.layout == data::LayoutKind::llama3;
-    return chatml ? "layout chatml" : llama3 ? "layout llama3" : "layout plain";
-  }
+  if (style.kind == data::RowKind::messages) return "layout " + style.chat->name();
   const bool alpaca = style.kind == data::RowKind::alpaca, text = style.kind == data::RowKind::text;
   return alpaca ? "each line is an instruction of its own"
          : text ? "each line is a text to go on from"
@@ -79,10 +76,11 @@ void add_chat(CLI::App& app, Exit&) {
   const auto what = add_source_arguments(*verb);
   const auto arguments = std::make_shared<ChatArguments>();
   verb->add_option("--system", arguments->system, "text that stands before the conversation");
-  verb->add_option("--layout", arguments->layout,
-                   "chatml, llama3, plain, or text (what is typed is gone on from); without it the recipe's, or what "
-                   "the model's special tokens say")
-      ->check(CLI::IsMember({"chatml", "llama3", "plain", "text"}));
+  verb->add_option(
+          "--layout", arguments->layout,
+          "template (the model's own), chatml, llama3, plain, or text (what is typed is gone on from); without "
+          "it the recipe's, or what the model has")
+      ->check(CLI::IsMember({"template", "chatml", "llama3", "plain", "text"}));
   verb->add_option("--context", arguments->context,
                    "tokens that a conversation may hold (the model's positions, at most 4,096)")
       ->check(CLI::Range(2, 1 << 24));

@@ -1,6 +1,6 @@
-// What is said so far, as the tokens that training would make of it: the layout's for a model of conversations; else
-// every request stands alone, in the words of its rows.
-//   Conversation talk(tokenizer, {data::RowKind::messages, data::LayoutKind::chatml}, "Be brief.");
+// What is said so far, as the tokens that training would make of it: the chat format's for a model of conversations;
+// else every request stands alone, in the words of its rows.
+//   Conversation talk(tokenizer, {data::RowKind::messages, chat_format_of("models/qwen2.5", tokenizer)}, "Be brief.");
 //   const std::vector<int32_t> text = talk.ask("2 + 2?");       // … <|im_start|>assistant\n
 //   talk.answered("4");
 #pragma once
@@ -15,7 +15,7 @@ class Conversation {
  public:
   struct Style {
     data::RowKind kind = data::RowKind::messages;
-    data::LayoutKind layout = data::LayoutKind::chatml;  // of messages
+    std::shared_ptr<const data::ChatFormat> chat = {};  // of messages; null: chatml
   };
   // The tokenizer must outlive this. Errors: what a layout needs of the tokenizer (ExitCode::input), a system text
   // where there are no messages (ExitCode::usage).
@@ -33,8 +33,7 @@ class Conversation {
   Style style_;
   const data::Tokenizer& tokenizer_;
   data::RowEncoder rows_;
-  std::optional<data::ChatLayout> layout_;
-  std::vector<data::Message> messages_;
+  data::Conversation said_;
 };
 
 }  // namespace hone::trainer

@@ -5,36 +5,46 @@
 
 #include "kernels/host/text.h"
 #include "recipes/fields.h"
+#include "trainer/run/chat_format.h"
 
 namespace hone::trainer {
 
 data::RowKind kind_of(recipes::RowType type) { return data::kind_named(recipes::word_of(type)).kind; }
-data::LayoutKind layout_of(recipes::ChatLayout layout) {
-  return layout == recipes::ChatLayout::llama3  ? data::LayoutKind::llama3
-         : layout == recipes::ChatLayout::plain ? data::LayoutKind::plain
-                                                : data::LayoutKind::chatml;
-}
 data::TrainOn learned_of(recipes::TrainOn on) {
   return on == recipes::TrainOn::all    ? data::TrainOn::all
          : on == recipes::TrainOn::last ? data::TrainOn::last
                                         : data::TrainOn::answers;
 }
 
+std::shared_ptr<const data::ChatFormat> chat_of(const recipes::Recipe& recipe,
+                                                const std::vector<recipes::DataFile>& files, const fs::path& model,
+                                                const data::Tokenizer& tokenizer) {
+  bool needed = false, wanted = false;
+  for (const recipes::DataFile& file : files) {
+    const data::Form form = data::kind(kind_of(file.type)).form;
+    needed = needed || form == data::Form::chat || (form == data::Form::answered && file.turns);
+    wanted = wanted || form == data::Form::answered || form == data::Form::pair;
+  }
+  if (!needed && !wanted) return nullptr;
+  return chat_format_of(recipe.data, model, tokenizer, needed);
+}
+
 namespace {
 data::DatasetOptions dataset_options(const recipes::Recipe& recipe, const std::vector<recipes::DataFile>& files,
                                      const Base& base, const std::optional<data::Tokenizer>& tokenizer, bool keep_all) {
   data::DatasetOptions options{.train_on = learned_of(recipe.data.train_on),
-                               .layout = layout_of(recipe.data.chat_layout),
+                               .roles = recipe.data.train_roles,
                                .max_length = recipe.data.max_length,
                                .vocabulary = base.config.vocabulary,
                                .skip_bad = recipe.data.bad_rows == recipes::BadRows::skip,
                                .keep_all = keep_all};
   for (const recipes::DataFile& file : files) {
-    options.files.push_back({file.path, kind_of(file.type)});
+    options.files.push_back({.path = file.path, .kind = kind_of(file.type), .turns = file.turns});
     require(tokenizer || file.type == recipes::RowType::tokens, ExitCode::input, base.directory.path().string(),
             ": no tokenizer.json, and ", file.path,
             " is text; copy the model's tokenizer.json there, or give tokenised rows (type: tokens)");
   }
+  if (tokenizer) options.chat = chat_of(recipe, files, base.directory.path(), *tokenizer);
   return options;
 }
 

@@ -45,8 +45,10 @@ data::BatchOptions batch_options(const recipes::Recipe&);
 
 // A recipe's words as those of data/.
 data::RowKind kind_of(recipes::RowType);
-data::LayoutKind layout_of(recipes::ChatLayout);
 data::TrainOn learned_of(recipes::TrainOn);
+// What conversations in these files become rows by; null where there can be none.
+std::shared_ptr<const data::ChatFormat> chat_of(const recipes::Recipe&, const std::vector<recipes::DataFile>&,
+                                                const fs::path& model, const data::Tokenizer&);
 
 // data.shards, or its default: the folder shards beside output.dir.
 fs::path shards_folder(const recipes::Recipe&);

@@ -46,10 +46,13 @@ Beginning read_beginning(const recipes::Recipe& recipe, const std::optional<data
     }
   };
   for (const recipes::DataFile& file : recipe.data.train) {
-    const data::RowEncoder encoder({.kind = kind_of(file.type),
-                                    .train_on = learned_of(recipe.data.train_on),
-                                    .layout = layout_of(recipe.data.chat_layout)},
-                                   tokenizer ? &*tokenizer : nullptr);
+    const data::RowEncoder encoder(
+        {.kind = kind_of(file.type),
+         .train_on = learned_of(recipe.data.train_on),
+         .chat = tokenizer ? chat_of(recipe, recipe.data.train, recipe.model.path, *tokenizer) : nullptr,
+         .roles = recipe.data.train_roles,
+         .turns = file.turns},
+        tokenizer ? &*tokenizer : nullptr);
     const data::RowReader reader(kind_of(file.type));
     const bool text = file.type == recipes::RowType::text;
     const InputFile input(file.path);

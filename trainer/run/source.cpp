@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/host/error.h"
+#include "trainer/run/chat_format.h"
 #include "trainer/run/corpus.h"
 
 namespace hone::trainer {
@@ -45,21 +46,28 @@ ModelSource read_source(const fs::path& what, std::span<const std::string> overr
 
 Conversation::Style style_of(const ModelSource& source, const data::Tokenizer& tokenizer, const std::string& layout) {
   if (layout == "text") return {.kind = data::RowKind::text};
-  if (layout == "chatml") return {.layout = data::LayoutKind::chatml};
-  if (layout == "llama3") return {.layout = data::LayoutKind::llama3};
-  if (layout == "plain") return {.layout = data::LayoutKind::plain};
+  const fs::path model = source.recipe.model.path;
+  if (!layout.empty()) {
+    recipes::DataSection data = source.recipe.data;
+    if (layout != "template") data.chat_template.clear();
+    data.chat_layout = layout == "template" ? recipes::ChatLayout::chat_template
+                       : layout == "chatml" ? recipes::ChatLayout::chatml
+                       : layout == "llama3" ? recipes::ChatLayout::llama3
+                                            : recipes::ChatLayout::plain;
+    return {.chat = chat_format_of(data, model, tokenizer)};
+  }
   if (source.kind == ModelSource::Kind::model) {
-    if (tokenizer.id("<|im_start|>") && tokenizer.id("<|im_end|>")) return {.layout = data::LayoutKind::chatml};
-    if (tokenizer.id("<|start_header_id|>") && tokenizer.id("<|eot_id|>")) return {.layout = data::LayoutKind::llama3};
+    if (auto chat = chat_format_of(model, tokenizer)) return {.chat = std::move(chat)};
     return {.kind = data::RowKind::text};
   }
-  Conversation::Style style{.layout = layout_of(source.recipe.data.chat_layout)};
+  Conversation::Style style;
   const std::vector<recipes::DataFile>& files = source.recipe.data.train;
   const bool talks = files.empty() || std::ranges::any_of(files, [](const recipes::DataFile& file) {
-                       return data::kind(kind_of(file.type)).form == data::Form::chat;
+                       return file.turns || data::kind(kind_of(file.type)).form == data::Form::chat;
                      });
   if (!talks) style.kind = kind_of(files[0].type);
   if (style.kind == data::RowKind::tokens) style.kind = data::RowKind::text;
+  if (talks) style.chat = chat_format_of(source.recipe.data, model, tokenizer);
   return style;
 }
 

@@ -28,8 +28,8 @@ ModelSource read_source(const fs::path& what, std::span<const std::string> overr
                         recipes::Needs needs = recipes::Needs::model);
 
 // How the model was trained to be asked: as the recipe's conversations are laid out; without any, as its first rows
-// are. Of a model directory: by the special tokens its tokenizer has; without any a request is a text to go on from.
-// `layout` (chatml, llama3, plain or text) decides where it is not empty.
+// are. Of a model directory: by its chat template, or the special tokens its tokenizer has; without any a request is a
+// text to go on from. `layout` (template, chatml, llama3, plain or text) decides where it is not empty.
 Conversation::Style style_of(const ModelSource&, const data::Tokenizer&, const std::string& layout);
 
 }  // namespace hone::trainer

@@ -23,6 +23,8 @@ void kinds::alpaca(const RecordView& record, std::vector<Content>& into) {
   const std::string input = record.text_or("input", ""), system = record.text_or("system", "");
   const size_t turns = record.has("history") ? record.list("history").size() : 0;
   std::string before;
+  OrderedJson turns_before = OrderedJson::array();
+  if (!system.empty()) turns_before.push_back({{"role", "system"}, {"content", system}});
   for (size_t i = 0; i < turns; ++i) {
     const OrderedJson& turn = record.list("history")[i];
     if (!turn.is_array() || turn.size() != 2 || !turn[0].is_string() || !turn[1].is_string())
@@ -30,10 +32,13 @@ void kinds::alpaca(const RecordView& record, std::vector<Content>& into) {
     const std::string& asked = turn[0].get_ref<const std::string&>();
     before += i == 0 ? alpaca_prompt(asked, {}, system) : "\n\n### Instruction:\n" + asked + "\n\n### Response:\n";
     before += turn[1].get_ref<const std::string&>();
+    turns_before.push_back({{"role", "user"}, {"content", asked}});
+    turns_before.push_back({{"role", "assistant"}, {"content", turn[1]}, {"train", false}});
   }
   std::string prompt = alpaca_prompt(instruction, input, turns == 0 ? system : "-");
   if (turns > 0) prompt.replace(0, 1, before);
-  into.push_back(PromptAnswer{std::move(prompt), record.text("output")});
+  into.push_back(PromptAnswer{std::move(prompt), record.text("output"),
+                              input.empty() ? instruction : instruction + "\n\n" + input, std::move(turns_before)});
 }
 
 }  // namespace hone::data

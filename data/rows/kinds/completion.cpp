@@ -6,7 +6,7 @@ namespace hone::data {
 
 void kinds::completion(const RecordView& record, std::vector<Content>& into) {
   if (!record.has("prompt") && record.has("question")) {
-    into.push_back(PromptAnswer{record.text("question") + "\n", record.text("answer")});
+    into.push_back(PromptAnswer{record.text("question") + "\n", record.text("answer"), record.text("question")});
     return;
   }
   const OrderedJson& prompt = record.at("prompt");
@@ -18,7 +18,7 @@ void kinds::completion(const RecordView& record, std::vector<Content>& into) {
     return;
   }
   const std::string& text = record.text("prompt");
-  into.push_back(PromptAnswer{text, record.text("completion")});
+  into.push_back(PromptAnswer{text, record.text("completion"), text});
 }
 
 }  // namespace hone::data

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "data/rows/kinds/kinds.h"
 #include "kernels/host/error.h"
 #include "kernels/host/json.h"
 #include "tests/support/letters.h"
@@ -15,8 +16,7 @@ using data::LayoutKind, data::RowKind;
 // What stands before the last answer of a row, as the rows of training are encoded.
 std::vector<int32_t> before_last_answer(const data::Tokenizer& tokenizer, const Conversation::Style& style,
                                         const Json& record) {
-  const data::RowEncoder rows({.kind = style.kind, .train_on = data::TrainOn::last, .layout = style.layout},
-                              &tokenizer);
+  const data::RowEncoder rows({.kind = style.kind, .train_on = data::TrainOn::last, .chat = style.chat}, &tokenizer);
   const data::Encoded row = rows.encode(data::RowReader(style.kind).parse(record.dump()).at(0));
   const auto learned =
       std::ranges::find_if(row.labels, [](int32_t label) { return label != data::kNotLearned; }) - row.labels.begin();
@@ -26,7 +26,7 @@ std::vector<int32_t> before_last_answer(const data::Tokenizer& tokenizer, const 
 
 void expect_as_trained(const data::Tokenizer& tokenizer, LayoutKind layout, const std::string& system,
                        const std::vector<std::pair<std::string, std::string>>& turns) {
-  const Conversation::Style style{.layout = layout};
+  const Conversation::Style style{.chat = std::make_shared<const data::ChatLayout>(layout, tokenizer)};
   Conversation talk(tokenizer, style, system);
   Json messages = Json::array();
   if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});

@@ -95,19 +95,26 @@ std::vector<TokenSearch::Part> TokenSearch::split(std::string_view text, std::sp
   return parts;
 }
 
-AddedTokens::AddedTokens(const JsonView& file, const Vocabulary& model, const Normalizer& normalizer) {
+AddedToken read_added_token(const JsonView& view, int64_t id) {
+  const bool special = view.boolean_or("special", false);
+  return {view.text("content"),
+          int32_t(id),
+          view.boolean_or("single_word", false),
+          view.boolean_or("lstrip", false),
+          view.boolean_or("rstrip", false),
+          view.boolean_or("normalized", !special),
+          special};
+}
+
+std::vector<AddedToken> read_added_tokens(const JsonView& file, const Vocabulary& model) {
+  std::vector<AddedToken> tokens;
   const auto list = file.find("added_tokens");
-  if (!list) return;
+  if (!list) return tokens;
   int64_t next = model.size();  // the id of the next new token
   std::unordered_set<std::string> seen;
+  std::unordered_set<int64_t> given;
   for (const JsonView& view : list->items()) {
-    AddedToken token{view.text("content"),
-                     int32_t(view.integer("id", 0, Vocabulary::kLargestId)),
-                     view.boolean_or("single_word", false),
-                     view.boolean_or("lstrip", false),
-                     view.boolean_or("rstrip", false),
-                     view.boolean_or("normalized", true),
-                     view.boolean_or("special", false)};
+    const AddedToken token = read_added_token(view, view.integer("id", 0, Vocabulary::kLargestId));
     const auto wrong = [&](const auto&... what) {
       fail(ExitCode::input, view.where(), ": ", view.path(), ": ", what...,
            ". Take tokenizer.json from the model's publisher again");
@@ -121,10 +128,19 @@ AddedTokens::AddedTokens(const JsonView& file, const Vocabulary& model, const No
       wrong("expected the id ", id, " for \"", excerpt(token.content),
             "\" (its own, or the next one after the vocabulary), got ", token.id);
     if (id > Vocabulary::kLargestId) wrong("expected ids up to ", Vocabulary::kLargestId, ", got ", id);
-    if (!own && (model.token(id) || !beyond_model_.add(token.content, token.id)))
+    if (!own && (model.token(id) || !given.insert(id).second))
       wrong("expected an id of its own for \"", excerpt(token.content), "\", got ", id, ", which another token has");
+    tokens.push_back(token);
+  }
+  return tokens;
+}
+
+AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, const Normalizer& normalizer,
+                         const std::string& where) {
+  for (const AddedToken& token : tokens) {
+    contents_.put(token.content, token.id);
     if (token.special) special_.insert(token.id);
-    tokens_.push_back(std::make_unique<AddedToken>(std::move(token)));
+    tokens_.push_back(std::make_unique<AddedToken>(token));
   }
   for (const bool special : {true, false}) {  // of two that normalise to the same text, a special one wins
     for (const auto& token : tokens_) {
@@ -135,7 +151,7 @@ AddedTokens::AddedTokens(const JsonView& file, const Vocabulary& model, const No
       }
       NormalizedText text(token->content, false);
       if (normalizer) normalizer(text);
-      require(!text.text.empty(), ExitCode::input, list->where(), ": ", list->path(), ": \"", excerpt(token->content),
+      require(!text.text.empty(), ExitCode::input, where, ": added token \"", excerpt(token->content),
               "\" normalises to nothing, so it could not be found. Set its \"normalized\" to false");
       normalized_.add(text.text, *token);
       if (text.text != token->content) decoded_.emplace(token->id, std::move(text.text));

@@ -1,8 +1,8 @@
 // Tokens that are found in text as whole strings before anything else happens to it: first those that are searched in
 // the raw text, then, in the normalised pieces between, those with "normalized": true. Leftmost-longest, without
 // overlap.
-//   AddedTokens added(view, bpe.vocabulary(), normalizer);
-//   for (const AddedTokens::Part& part : added.raw().split("Hi<|im_end|>", {})) …      // "Hi", then id 2
+//   AddedTokens added(read_added_tokens(file, model.vocabulary()), normalizer, "tokenizer.json");
+//   for (const TokenSearch::Part& part : added.raw().split("Hi<|im_end|>", {})) …      // "Hi", then id 2
 #pragma once
 #include <algorithm>
 #include <array>
@@ -58,13 +58,14 @@ class TokenSearch {
 
 class AddedTokens {
  public:
-  // `file` is the whole tokenizer.json. Errors (ExitCode::input): a token
-  // twice, an id that is not the token's (or, for a new one, not the next free one, which the library would give it).
-  AddedTokens(const JsonView& file, const Vocabulary& model, const Normalizer& normalizer);
+  // Errors (ExitCode::input): `where` and a token that normalises to nothing.
+  AddedTokens(const std::vector<AddedToken>& tokens, const Normalizer& normalizer, const std::string& where);
 
   const TokenSearch& raw() const { return raw_; }
   const TokenSearch& normalized() const { return normalized_; }
-  const Vocabulary& beyond_model() const { return beyond_model_; }  // the tokens that the model does not have itself
+  std::optional<int32_t> id(std::string_view content) const { return contents_.id(content); }
+  const std::string* token(int32_t id) const { return contents_.token(id); }
+  int64_t largest_id() const { return contents_.largest_id(); }
   // What decoding starts from where that is not the token's content: the content of a "normalized" token, normalised.
   const std::string* decoded(int32_t id) const {
     const auto found = decoded_.find(id);
@@ -77,10 +78,17 @@ class AddedTokens {
 
  private:
   std::vector<std::unique_ptr<AddedToken>> tokens_;
-  Vocabulary beyond_model_;
+  Vocabulary contents_;
   std::unordered_set<int32_t> special_;
   std::unordered_map<int32_t, std::string> decoded_;
   TokenSearch raw_, normalized_;
 };
+
+// "added_tokens" of tokenizer.json. Errors (ExitCode::input): a token twice, an id that is not the token's (or, for a
+// new one, not the next free one, which the library would give it).
+std::vector<AddedToken> read_added_tokens(const JsonView& file, const Vocabulary& model);
+
+// One token of a list or of "added_tokens_decoder".
+AddedToken read_added_token(const JsonView& view, int64_t id);
 
 }  // namespace hone::data

@@ -1,7 +1,6 @@
 #include "data/tokenizer/decoder.h"
 
 #include <charconv>
-#include <optional>
 
 #include "data/tokenizer/byte_level.h"
 #include "data/tokenizer/normalizer.h"
@@ -25,17 +24,6 @@ void decode_byte_level(Strings& tokens) {
   for (const std::string& token : tokens)
     if (!bytes_of_byte_level(token, bytes)) bytes += token;
   tokens = {lossy_utf8(bytes)};
-}
-
-// "<0x0A>" is the byte 10; both digits may be of either case.
-std::optional<char> fallback_byte(std::string_view token) {
-  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return {};
-  std::string_view digits = token.substr(3, 2);
-  if (digits[0] == '+') digits.remove_prefix(1);  // Rust's from_str_radix takes a sign
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  if (error != std::errc() || end != digits.data() + digits.size()) return {};
-  return char(value);
 }
 
 void decode_byte_fallback(Strings& tokens) {
@@ -100,6 +88,19 @@ Decoder metaspace(const JsonView& view) {
   };
 }
 }  // namespace
+
+// "<0x0A>" is the byte 10; both digits may be of either case.
+std::optional<char> fallback_byte(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return {};
+  std::string_view digits = token.substr(3, 2);
+  if (digits[0] == '+') digits.remove_prefix(1);  // Rust's from_str_radix takes a sign
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  if (error != std::errc() || end != digits.data() + digits.size()) return {};
+  return char(value);
+}
+
+Decoder byte_level_decoder() { return decode_byte_level; }
 
 Decoder read_decoder(const JsonView& view) {
   const std::string& type = view.text("type");

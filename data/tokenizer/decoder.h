@@ -6,6 +6,7 @@
 // (ExitCode::input).
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,5 +17,10 @@ namespace hone::data {
 using Decoder = std::function<void(std::vector<std::string>&)>;  // const and safe to call from several threads
 
 Decoder read_decoder(const JsonView& decoder);
+
+Decoder byte_level_decoder();
+
+// The byte that a token such as "<0x0A>" stands for.
+std::optional<char> fallback_byte(std::string_view token);
 
 }  // namespace hone::data

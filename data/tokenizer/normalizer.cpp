@@ -8,12 +8,6 @@
 namespace hone::data {
 
 namespace {
-// A chain of replacements in a hostile file could multiply a text without end.
-void check_growth(const NormalizedText& it, size_t size) {
-  require(size <= it.limit, ExitCode::input, "[tokenizer] a text grows to ", size, " bytes when it is normalised, ",
-          it.limit, " is the limit. Use the tokenizer.json of the model's publisher");
-}
-
 // A change that takes each character for itself, or each stretch up to a mark.
 template <class Change>
 void change_each(NormalizedText& it, Change change) {
@@ -113,7 +107,7 @@ Normalizer replace(Pattern pattern, std::string content) {
     if (matches.empty()) return;
     size_t size = it.text.size();
     for (const Range match : matches) size += content.size() - (match.end - match.begin);  // may wrap, and back
-    check_growth(it, size);
+    it.check_growth(size);
     std::string result;
     result.reserve(size);
     size_t at = 0;
@@ -136,6 +130,11 @@ Normalizer replace(Pattern pattern, std::string content) {
 }
 }  // namespace
 
+void NormalizedText::check_growth(size_t size) const {
+  require(size <= limit, ExitCode::input, "[tokenizer] a text grows to ", size, " bytes when it is normalised, ", limit,
+          " is the limit. Use the tokenizer's file of the model's publisher");
+}
+
 void fail_unknown_type(const JsonView& part, std::string_view known) {
   fail(ExitCode::input, part.where(), ": ", part.path(), ".type: expected one of ", known, ", got \"",
        excerpt(part.text("type")),
@@ -154,7 +153,7 @@ Normalizer read_normalizer(const JsonView& normalizer) {
   if (type == "Replace") return replace(Pattern::read(normalizer.at("pattern")), normalizer.text("content"));
   if (type == "Prepend") {
     return [text = normalizer.text("prepend")](NormalizedText& it) {
-      check_growth(it, it.text.size() + text.size());
+      it.check_growth(it.text.size() + text.size());
       if (it.text.empty()) return;
       it.text.insert(0, text);
       for (uint32_t& mark : it.marks)

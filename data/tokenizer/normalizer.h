@@ -19,6 +19,9 @@ struct NormalizedText {
         marks(std::move(places)),
         at_start(starts),
         limit(text.size() * 32 + (size_t(1) << 20)) {}
+  // A chain of replacements in a hostile file could multiply a text without end.
+  void check_growth(size_t size) const;
+
   std::string text;
   // Places in the text, ascending, which every change carries along: what stood for the text from there on still does.
   std::vector<uint32_t> marks;

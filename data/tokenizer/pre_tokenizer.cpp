@@ -203,6 +203,10 @@ Cut metaspace(const JsonView& view) {
 }
 }  // namespace
 
+PreTokenizer byte_level_pre_tokenizer(Pattern pattern) {
+  return {split(each_match(std::move(pattern)), Behavior::isolated), Alphabet::bytes};
+}
+
 PreTokenizer read_pre_tokenizer(const JsonView& view) {
   const std::string& type = view.text("type");
   if (type == "ByteLevel") return byte_level(view);

@@ -36,5 +36,6 @@ struct PreTokenizer {
 };
 
 PreTokenizer read_pre_tokenizer(const JsonView& pre_tokenizer);
+PreTokenizer byte_level_pre_tokenizer(Pattern pattern);  // each match a piece, and what is between, of bytes
 
 }  // namespace hone::data

@@ -1,8 +1,9 @@
-// Text to ids and back, as the Hugging Face tokenizers library does it from a tokenizer.json.
+// Text to ids and back: from tokenizer.json as the Hugging Face tokenizers library does it, from tokenizer.model as
+// SentencePiece, from Mistral's tekken.json as tiktoken.
 //   const Tokenizer tokenizer = Tokenizer::load("models/qwen2.5");
 //   const std::vector<int32_t> ids = tokenizer.encode("Hello<|im_end|>");
 //   tokenizer.decode(ids);                          // "Hello<|im_end|>"
-// Reads BPE models (byte-level and byte fall-back). All const functions may be called from several threads.
+// Reads BPE and unigram models. All const functions may be called from several threads.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -26,11 +27,14 @@ struct MarkedIds {
   std::vector<size_t> tokens;  // for each place the index of the token that holds that byte of the text
 };
 
+struct TokenizerParts;
+
 class Tokenizer {
  public:
-  // tokenizer.json itself, or the model folder that holds it. tokenizer_config.json, generation_config.json and
-  // config.json beside it are read for bos() and eos() where they are. At most 64 MiB. Errors (ExitCode::input): what
-  // is not there, broken, or of a kind that hone does not know.
+  // The file itself, or the model folder that holds it: tokenizer.json, else tokenizer.model, else tekken.json. Of
+  // tokenizer_config.json, special_tokens_map.json and added_tokens.json beside it what transformers' AutoTokenizer
+  // honours: added tokens, tokens of a role, add_bos_token, add_eos_token. At most 64 MiB. Errors (ExitCode::input):
+  // what is not there, broken, or of a kind that hone does not know.
   static Tokenizer load(const fs::path& folder_or_file);
 
   // No start or end token is added. The text is valid UTF-8 (else an error, ExitCode::input) of at most 256 MiB.
@@ -45,7 +49,8 @@ class Tokenizer {
   // As the library's decode(ids, skip_special_tokens=skip_special). Ids without a token are left out.
   std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
 
-  // What the post-processor adds before and after one sequence with add_special_tokens=True.
+  // What the post-processor adds before and after one sequence with add_special_tokens=True; where the configuration
+  // has add_bos_token or add_eos_token, these decide.
   std::vector<int32_t> prefix() const;
   std::vector<int32_t> suffix() const;
 
@@ -58,13 +63,11 @@ class Tokenizer {
   bool is_special(int32_t id) const;
   bool is_added(int32_t id) const;  // one that is found in text as a whole string
   int64_t vocabulary() const;       // largest id + 1
-  const std::string& hash() const;  // xxh3 of tokenizer.json's bytes, 32 digits
+  const std::string& hash() const;  // xxh3 of the file's bytes, 32 digits
 
  private:
-  struct Parts;
-  class Encoding;
-  explicit Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
-  std::shared_ptr<const Parts> parts_;
+  explicit Tokenizer(std::shared_ptr<const TokenizerParts> parts) : parts_(std::move(parts)) {}
+  std::shared_ptr<const TokenizerParts> parts_;
 };
 
 }  // namespace hone::data

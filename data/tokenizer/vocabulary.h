@@ -31,6 +31,13 @@ class Vocabulary {
     ids_.emplace(kept, id);
     return true;
   }
+  // The id gets the string; where another id has the string too, the string's id is this one from now on.
+  void put(std::string token, int32_t id) {
+    if (size_t(id) >= tokens_.size()) tokens_.resize(size_t(id) + 1, nullptr);
+    const std::string& kept = strings_.emplace_back(std::move(token));
+    tokens_[size_t(id)] = &kept;
+    ids_[kept] = id;
+  }
   std::optional<int32_t> id(std::string_view token) const {
     const auto found = ids_.find(token);
     return found == ids_.end() ? std::nullopt : std::optional(found->second);

@@ -218,7 +218,8 @@ TEST(Tokenizer, RefusesHostileFiles) {
   };
   const auto added = [](const std::string& tokens) { return R"({"added_tokens": [)" + tokens + "]}"; };
   const std::vector<Hostile> cases{
-      {"type", R"({"model": {"type": "Unigram"}})", "model.type: expected \"BPE\", got \"Unigram\""},
+      {"type", R"({"model": {"type": "WordLevel"}})", "model.type: expected one of BPE, Unigram, got \"WordLevel\""},
+      {"scores", R"({"model": {"type": "Unigram"}})", "model.vocab: expected a list of tokens and scores"},
       {"merge", R"({"model": {"merges": ["a c"]}})", "model.merges[0]: expected tokens of the vocabulary, got \"c\""},
       {"merged", R"({"model": {"merges": [["a", "b"], ["b", "a"]]}})",
        "model.merges[1]: expected tokens of the vocabulary, got \"ba\""},

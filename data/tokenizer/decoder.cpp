@@ -1,5 +1,7 @@
 #include "data/tokenizer/decoder.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "data/tokenizer/byte_level.h"
@@ -87,6 +89,50 @@ Decoder metaspace(const JsonView& view) {
     for (size_t i = 0; i < tokens.size(); ++i) replace_all(tokens[i], pattern, i == 0 && prefixed ? "" : " ");
   };
 }
+void replace_text(std::string& text, std::string_view from, std::string_view to) {
+  if (from.empty()) return;
+  std::string result;
+  size_t at = 0;
+  for (size_t found; (found = text.find(from, at)) != std::string::npos; at = found + from.size())
+    result.append(text, at, found - at).append(to);
+  text = result.append(text, at);
+}
+
+// English as it is written: spaces before signs and shortened words go.
+void clean_up(std::string& text) {
+  constexpr std::array<std::pair<const char*, const char*>, 11> kEdits{{{" .", "."},
+                                                                        {" ?", "?"},
+                                                                        {" !", "!"},
+                                                                        {" ,", ","},
+                                                                        {" ' ", "'"},
+                                                                        {" n't", "n't"},
+                                                                        {" 'm", "'m"},
+                                                                        {" do not", " don't"},
+                                                                        {" 's", "'s"},
+                                                                        {" 've", "'ve"},
+                                                                        {" 're", "'re"}}};
+  for (const auto& [from, to] : kEdits) replace_text(text, from, to);
+}
+
+Decoder word_piece(std::string prefix, bool cleans) {
+  return [prefix = std::move(prefix), cleans](Strings& tokens) {
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      if (i > 0) tokens[i] = tokens[i].starts_with(prefix) ? tokens[i].substr(prefix.size()) : " " + tokens[i];
+      if (cleans) clean_up(tokens[i]);
+    }
+  };
+}
+
+Decoder ctc(std::string pad, std::string delimiter, bool cleans) {
+  return [pad = std::move(pad), delimiter = std::move(delimiter), cleans](Strings& tokens) {
+    tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+    for (std::string& token : tokens) {
+      replace_text(token, pad, "");
+      if (cleans) clean_up(token), replace_text(token, delimiter, " ");
+    }
+    std::erase_if(tokens, [](const std::string& token) { return token.empty(); });
+  };
+}
 }  // namespace
 
 // "<0x0A>" is the byte 10; both digits may be of either case.
@@ -120,6 +166,11 @@ Decoder read_decoder(const JsonView& view) {
       for (size_t i = 0; i < tokens.size(); ++i) replace_all(tokens[i], suffix, i + 1 == tokens.size() ? "" : " ");
     };
   }
+  if (type == "WordPiece") return word_piece(view.text_or("prefix", "##"), view.boolean_or("cleanup", true));
+  if (type == "CTC") {
+    return ctc(view.text_or("pad_token", "<pad>"), view.text_or("word_delimiter_token", "|"),
+               view.boolean_or("cleanup", true));
+  }
   if (type == "Sequence") {
     std::vector<Decoder> parts;
     for (const JsonView& part : view.at("decoders").items()) parts.push_back(read_decoder(part));
@@ -127,7 +178,8 @@ Decoder read_decoder(const JsonView& view) {
       for (const Decoder& part : parts) part(tokens);
     };
   }
-  fail_unknown_type(view, "ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace, BPEDecoder, Sequence");
+  fail_unknown_type(view,
+                    "ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace, BPEDecoder, WordPiece, CTC, Sequence");
 }
 
 }  // namespace hone::data

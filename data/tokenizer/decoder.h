@@ -2,8 +2,8 @@
 //   const Decoder decode = read_decoder(view.at("decoder"));
 //   std::vector<std::string> tokens = {"Hello", "Ġthere"};
 //   decode(tokens);                                 // ByteLevel: {"Hello there"}; the text is the strings joined
-// Kinds: ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace, BPEDecoder, Sequence. Others are refused
-// (ExitCode::input).
+// Kinds: ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace, BPEDecoder, WordPiece, CTC, Sequence. Others are
+// refused (ExitCode::input).
 #pragma once
 #include <functional>
 #include <optional>

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "data/tokenizer/base64.h"
+#include "data/tokenizer/byte_level.h"
+#include "data/tokenizer/charsmap.h"
 #include "data/tokenizer/pattern.h"
 #include "data/tokenizer/unicode.h"
 
@@ -128,6 +131,105 @@ Normalizer replace(Pattern pattern, std::string content) {
     it.text = std::move(result);
   };
 }
+// Character by character; an empty result leaves it out.
+template <class Edit>
+std::string edited(std::string_view text, Edit edit) {
+  std::string result;
+  result.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint point = code_point_at(text, at);
+    edit(result, point.value, text.substr(at, point.length));
+    at += point.length;
+  }
+  return result;
+}
+
+bool within(char32_t point, char32_t first, char32_t last) { return point >= first && point <= last; }
+
+// As SentencePiece's rules for translation have it: no control characters, other white space as a space.
+std::string nmt(std::string_view text) {
+  return edited(text, [](std::string& to, char32_t point, std::string_view bytes) {
+    const bool control = within(point, 1, 8) || point == 0x0B || within(point, 0x0E, 0x1F) || point == 0x7F ||
+                         point == 0x8F || point == 0x9F;
+    const bool space = point == 9 || point == 0x0A || point == 0x0C || point == 0x0D || point == 0x1680 ||
+                       within(point, 0x200B, 0x200F) || point == 0x2028 || point == 0x2029 || point == 0x2581 ||
+                       point == 0xFEFF || point == 0xFFFD;
+    if (!control) to += space ? " " : bytes;
+  });
+}
+
+std::string without_marks(std::string_view text) {
+  return edited(text, [](std::string& to, char32_t point, std::string_view bytes) {
+    if (!is_combining_mark(point)) to += bytes;
+  });
+}
+
+Normalizer bert(const JsonView& view) {
+  const bool lower = view.boolean_or("lowercase", true), accents = view.boolean_or("strip_accents", lower);
+  const bool clean = view.boolean_or("clean_text", true), ideographs = view.boolean_or("handle_chinese_chars", true);
+  return [lower, accents, clean, ideographs](NormalizedText& it) {
+    if (clean) {
+      change_each(it, [](std::string_view text) {
+        return edited(text, [](std::string& to, char32_t point, std::string_view bytes) {
+          if (point == 0 || point == 0xFFFD || is_control(point)) return;
+          to += is_white_space(point) ? " " : bytes;
+        });
+      });
+    }
+    if (ideographs) {
+      change_each(it, [](std::string_view text) {
+        return edited(text, [](std::string& to, char32_t point, std::string_view bytes) {
+          const bool apart = within(point, 0x4E00, 0x9FFF) || within(point, 0x3400, 0x4DBF) ||
+                             within(point, 0x20000, 0x2A6DF) || within(point, 0x2A700, 0x2B73F) ||
+                             within(point, 0x2B740, 0x2B81F) || within(point, 0x2B920, 0x2CEAF) ||
+                             within(point, 0xF900, 0xFAFF) || within(point, 0x2F800, 0x2FA1F);
+          apart ? to.append(" ").append(bytes).append(" ") : to.append(bytes);
+        });
+      });
+    }
+    if (accents) {
+      form(NormalForm::nfd)(it);
+      change_each(it, [](std::string_view text) {
+        return edited(text, [](std::string& to, char32_t point, std::string_view bytes) {
+          if (!is_nonspacing_mark(point)) to += bytes;
+        });
+      });
+    }
+    if (lower) change_each(it, lower_case);
+  };
+}
+
+// SentencePiece's table, as the library applies it: to a grapheme of up to five bytes as a whole, where an entry begins
+// with it, else to each of its characters.
+Normalizer precompiled(const JsonView& view) {
+  const JsonView field = view.at("precompiled_charsmap");
+  const std::optional<std::string> bytes = base64_bytes(field.as_text());
+  if (!bytes) field.wrong("a table in base 64");
+  return [charsmap = Charsmap(*bytes, view.where() + ": " + view.path())](NormalizedText& it) {
+    const std::string_view text = it.text;
+    std::string result;
+    result.reserve(text.size());
+    auto mark = it.marks.begin();
+    const auto add = [&](std::string_view add, size_t end) {
+      for (; mark != it.marks.end() && *mark < end; ++mark) *mark = uint32_t(result.size());
+      result += add;
+      it.check_growth(result.size());
+    };
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = end_of_grapheme(text, at);
+      const auto whole = end - at < 6 ? charsmap.shortest(text.substr(at, end - at), 0) : std::nullopt;
+      if (whole) add(whole->text, end), at = end;
+      while (at < end) {
+        const std::string_view character = text.substr(at, code_point_at(text, at).length);
+        const auto found = charsmap.shortest(character, 0);
+        at += character.size();
+        add(found ? found->text : character, at);
+      }
+    }
+    add("", text.size() + 1);
+    it.text = std::move(result);
+  };
+}
 }  // namespace
 
 void NormalizedText::check_growth(size_t size) const {
@@ -160,6 +262,11 @@ Normalizer read_normalizer(const JsonView& normalizer) {
         if (mark > 0) mark += uint32_t(text.size());
     };
   }
+  if (type == "Nmt") return [](NormalizedText& it) { change_each(it, nmt); };
+  if (type == "StripAccents") return [](NormalizedText& it) { change_each(it, without_marks); };
+  if (type == "ByteLevel") return [](NormalizedText& it) { change_each(it, byte_level_text); };
+  if (type == "BertNormalizer") return bert(normalizer);
+  if (type == "Precompiled") return precompiled(normalizer);
   if (type == "Sequence") {
     std::vector<Normalizer> parts;
     for (const JsonView& part : normalizer.at("normalizers").items()) parts.push_back(read_normalizer(part));
@@ -167,7 +274,9 @@ Normalizer read_normalizer(const JsonView& normalizer) {
       for (const Normalizer& part : parts) part(it);
     };
   }
-  fail_unknown_type(normalizer, "NFC, NFD, NFKC, NFKD, Lowercase, Strip, Prepend, Replace, Sequence");
+  fail_unknown_type(normalizer,
+                    "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, ByteLevel, Nmt, "
+                    "Precompiled, BertNormalizer, Sequence");
 }
 
 }  // namespace hone::data

@@ -2,7 +2,8 @@
 //   const Normalizer normalize = read_normalizer(view.at("normalizer"));
 //   NormalizedText text("ﬁne", true);
 //   normalize(text);                                // {"type": "NFKC"} makes it "fine"
-// Kinds: NFC, NFD, NFKC, NFKD, Lowercase, Strip, Prepend, Replace, Sequence. Others are refused (ExitCode::input).
+// Kinds: NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, ByteLevel, Nmt, Precompiled,
+// BertNormalizer, Sequence. Others are refused (ExitCode::input).
 #pragma once
 #include <functional>
 #include <string>

@@ -122,6 +122,18 @@ void find_words_and_signs(std::string_view piece, std::vector<Range>& matches) {
   }
 }
 
+Finder each_length(int64_t length) {
+  return [length](std::string_view piece, std::vector<Range>& matches) {
+    int64_t count = 0;
+    for (uint32_t at = 0; at < piece.size();) {
+      const uint32_t bytes = code_point_at(piece, at).length;
+      if (count++ % length == 0) matches.push_back({at, at});
+      at += bytes;
+      matches.back().end = at;
+    }
+  };
+}
+
 // Rebuilds the text piece by piece: `opening` returns what is put before a piece, told whether it opens the input, and
 // `append` adds to a text what a stretch becomes, character by character.
 template <class Opening, class Append>
@@ -222,6 +234,14 @@ PreTokenizer read_pre_tokenizer(const JsonView& view) {
     const auto behavior = view.find("behavior");
     return {split(each_point(is_punctuation), behavior ? read_behavior(*behavior) : Behavior::isolated)};
   }
+  if (type == "BertPreTokenizer") {
+    return {[spaces = split(each_point(is_white_space), Behavior::removed),
+             signs = split(each_point(is_punctuation), Behavior::isolated)](PreTokens& tokens) {
+      spaces(tokens);
+      signs(tokens);
+    }};
+  }
+  if (type == "FixedLength") return {split(each_length(view.integer_or("length", 5, 1)), Behavior::isolated)};
   if (type == "Whitespace") return {split(find_words_and_signs, Behavior::removed, true)};
   if (type == "WhitespaceSplit") return {split(each_point(is_white_space), Behavior::removed)};
   if (type == "CharDelimiterSplit")
@@ -243,7 +263,8 @@ PreTokenizer read_pre_tokenizer(const JsonView& view) {
   }
   fail_unknown_type(
       view,
-      "ByteLevel, Split, Metaspace, Digits, Whitespace, WhitespaceSplit, Punctuation, CharDelimiterSplit, Sequence");
+      "ByteLevel, Split, Metaspace, Digits, Whitespace, WhitespaceSplit, Punctuation, CharDelimiterSplit, "
+      "BertPreTokenizer, FixedLength, Sequence");
 }
 
 }  // namespace hone::data

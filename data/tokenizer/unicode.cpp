@@ -226,6 +226,32 @@ bool is_punctuation(char32_t point) {
          !range_of(stand_in_ranges(), point);
 }
 
+bool is_combining_mark(char32_t point) {
+  const utf8proc_category_t kind = category(point);
+  return kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_MC || kind == UTF8PROC_CATEGORY_ME;
+}
+
+bool is_nonspacing_mark(char32_t point) { return category(point) == UTF8PROC_CATEGORY_MN; }
+
+bool is_control(char32_t point) {
+  if (point == '\t' || point == '\n' || point == '\r') return false;
+  const utf8proc_category_t kind = category(point);
+  return kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_CN ||
+         kind == UTF8PROC_CATEGORY_CO;
+}
+
+size_t end_of_grapheme(std::string_view text, size_t at) {
+  CodePoint before = code_point_at(text, at);
+  utf8proc_int32_t state = 0;
+  for (at += before.length; at < text.size();) {
+    const CodePoint now = code_point_at(text, at);
+    if (utf8proc_grapheme_break_stateful(utf8proc_int32_t(before.value), utf8proc_int32_t(now.value), &state)) break;
+    at += now.length;
+    before = now;
+  }
+  return at;
+}
+
 bool needs_stand_ins(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     if (static_cast<unsigned char>(text[at]) < 0xE0) {

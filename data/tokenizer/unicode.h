@@ -25,10 +25,15 @@ struct CodePoint {
 CodePoint code_point_at(std::string_view text, size_t at);
 CodePoint code_point_before(std::string_view text, size_t end);
 
-bool is_white_space(char32_t point);  // the property White_Space
-bool is_word(char32_t point);         // \w of Rust's regex crate
-bool is_numeric(char32_t point);      // the categories Nd, Nl, No
-bool is_punctuation(char32_t point);  // ASCII punctuation and the categories P
+bool is_white_space(char32_t point);      // the property White_Space
+bool is_word(char32_t point);             // \w of Rust's regex crate
+bool is_numeric(char32_t point);          // the categories Nd, Nl, No
+bool is_punctuation(char32_t point);      // ASCII punctuation and the categories P
+bool is_combining_mark(char32_t point);   // the categories M
+bool is_nonspacing_mark(char32_t point);  // the category Mn
+bool is_control(char32_t point);          // the categories C, but not tab and line ends
+// Where the grapheme cluster ends that begins at a place (Unicode Standard Annex 29, extended).
+size_t end_of_grapheme(std::string_view text, size_t at);
 
 // Replaces code points that this machine's Oniguruma may not know by known ones of the same category and length.
 std::string with_stand_ins(std::string_view text);

@@ -15,19 +15,15 @@ constexpr double kUnknownPenalty = 10;
 Unigram::Unigram(const std::vector<UnigramToken>& tokens, std::optional<int32_t> unknown, bool byte_fallback,
                  Arithmetic how)
     : how_(how), unknown_(unknown) {
-  double least = INFINITY, largest = -INFINITY;
+  double least = INFINITY;
   for (size_t i = 0; i < tokens.size(); ++i) {
     const UnigramToken& token = tokens[i];
     vocabulary_.put(token.text, int32_t(i));
     scores_.push_back(token.score);
     always_.push_back(token.use == UnigramToken::Use::always);
     if (token.use != UnigramToken::Use::never && !token.text.empty()) trie_.add(token.text, int32_t(i));
-    if (how_ == Arithmetic::huggingface || token.use == UnigramToken::Use::normal) {
-      least = std::min(least, token.score);
-      largest = std::max(largest, token.score);
-    }
+    if (how_ == Arithmetic::huggingface || token.use == UnigramToken::Use::normal) least = std::min(least, token.score);
   }
-  largest_score_ = largest;
   unknown_score_ =
       how_ == Arithmetic::huggingface ? least - kUnknownPenalty : double(float(least) - float(kUnknownPenalty));
   if (!byte_fallback) return;
@@ -67,25 +63,24 @@ void Unigram::find_best(std::string_view piece, Scratch& scratch) const {
   best.assign(piece.size() + 1, {0, 0, kNowhere});
   const bool in_floats = how_ == Arithmetic::sentencepiece;
   const auto offer = [&](size_t end, double score, int32_t id, size_t begin) {
+    if (in_floats) score = double(float(score));
     Scratch::Best& there = best[end];
-    if (there.begin == kNowhere || score > there.score)
-      there = {in_floats ? double(float(score)) : score, id, uint32_t(begin)};
+    if (there.begin == kNowhere || score > there.score) there = {score, id, uint32_t(begin)};
   };
   for (size_t begin = 0; begin < piece.size();) {
     const double till_here = best[begin].score;
     const size_t length = code_point_at(piece, begin).length;
     bool single = false;
     trie_.each_prefix(piece, begin, [&](int32_t id, size_t end) {
-      const double score =
-          always_[size_t(id)] ? double(float(end - begin) * float(largest_score_)) - 0.1 : scores_[size_t(id)];
+      // What always becomes a token scores the better the longer it is, whatever its own score is.
+      const double score = always_[size_t(id)] ? double(float(0.1 * double(end - begin - 1))) : scores_[size_t(id)];
       offer(end, score + till_here, id, begin);
       single = single || end - begin == length;
     });
     if (!single) {
       require(unknown_.has_value(), ExitCode::input,
               "[tokenizer] a character that the vocabulary lacks, and model.unk_id is missing");
-      const double score = unknown_score_ + till_here;
-      offer(begin + length, in_floats ? double(float(score)) : score, *unknown_, begin);
+      offer(begin + length, unknown_score_ + till_here, *unknown_, begin);
     }
     begin += length;
   }

@@ -43,7 +43,7 @@ class Unigram : public Model {
   Trie trie_;
   std::vector<double> scores_;
   std::vector<bool> always_;
-  double unknown_score_ = 0, largest_score_ = 0;
+  double unknown_score_ = 0;
   std::optional<int32_t> unknown_;
   std::vector<int32_t> bytes_;  // ids of the 256 byte tokens; empty without
 };

@@ -226,18 +226,30 @@ bool is_punctuation(char32_t point) {
          !range_of(stand_in_ranges(), point);
 }
 
+namespace {
+// The category as Unicode 14 has it, older than which the library's tables are.
+utf8proc_category_t old_category(char32_t point) {
+  return range_of(stand_in_ranges(), point) ? UTF8PROC_CATEGORY_CN
+                                            : utf8proc_category(static_cast<utf8proc_int32_t>(point));
+}
+}  // namespace
+
 bool is_combining_mark(char32_t point) {
-  const utf8proc_category_t kind = category(point);
-  return kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_MC || kind == UTF8PROC_CATEGORY_ME;
+  const utf8proc_category_t kind = old_category(point);
+  const bool mark = kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_MC || kind == UTF8PROC_CATEGORY_ME;
+  return between(point, 0x1CF2, 0x1CF3) || (mark && !range_of(not_mark_ranges(), point));
 }
 
-bool is_nonspacing_mark(char32_t point) { return category(point) == UTF8PROC_CATEGORY_MN; }
+bool is_nonspacing_mark(char32_t point) {
+  return point == 0x1734 || (old_category(point) == UTF8PROC_CATEGORY_MN && !range_of(not_nonspacing_ranges(), point));
+}
 
 bool is_control(char32_t point) {
   if (point == '\t' || point == '\n' || point == '\r') return false;
-  const utf8proc_category_t kind = category(point);
-  return kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_CN ||
-         kind == UTF8PROC_CATEGORY_CO;
+  const bool newer =
+      between(point, 0x890, 0x891) || point == 0x8E2 || point == 0x110CD || between(point, 0x13430, 0x13438);
+  const utf8proc_category_t kind = old_category(point);
+  return !newer && (kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_CO);
 }
 
 size_t end_of_grapheme(std::string_view text, size_t at) {
@@ -245,7 +257,8 @@ size_t end_of_grapheme(std::string_view text, size_t at) {
   utf8proc_int32_t state = 0;
   for (at += before.length; at < text.size();) {
     const CodePoint now = code_point_at(text, at);
-    if (utf8proc_grapheme_break_stateful(utf8proc_int32_t(before.value), utf8proc_int32_t(now.value), &state)) break;
+    const auto known = [](CodePoint point) { return static_cast<utf8proc_int32_t>(stand_in(point.value)); };
+    if (utf8proc_grapheme_break_stateful(known(before), known(now), &state)) break;
     at += now.length;
     before = now;
   }

@@ -29,9 +29,9 @@ bool is_white_space(char32_t point);      // the property White_Space
 bool is_word(char32_t point);             // \w of Rust's regex crate
 bool is_numeric(char32_t point);          // the categories Nd, Nl, No
 bool is_punctuation(char32_t point);      // ASCII punctuation and the categories P
-bool is_combining_mark(char32_t point);   // the categories M
-bool is_nonspacing_mark(char32_t point);  // the category Mn
-bool is_control(char32_t point);          // the categories C, but not tab and line ends
+bool is_combining_mark(char32_t point);   // the categories M, for StripAccents
+bool is_nonspacing_mark(char32_t point);  // the category Mn, for BertNormalizer
+bool is_control(char32_t point);          // the categories Cc, Cf and Co but tab and line ends, for BertNormalizer
 // Where the grapheme cluster ends that begins at a place (Unicode Standard Annex 29, extended).
 size_t end_of_grapheme(std::string_view text, size_t at);
 

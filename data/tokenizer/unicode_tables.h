@@ -6,6 +6,7 @@
 //                          category and the same length in UTF-8.
 //   unnormalised_ranges    code points that the normal forms of tokenizers (an older Unicode) leave alone
 //   not_punctuation_ranges punctuation that is too new for tokenizers' own table of it
+//   not_nonspacing_ranges, not_mark_ranges  marks too new for its BertNormalizer and its StripAccents
 #pragma once
 #include <span>
 
@@ -21,5 +22,7 @@ struct StandInRange {
 std::span<const StandInRange> stand_in_ranges();           // ascending
 std::span<const CodePointRange> unnormalised_ranges();     // ascending
 std::span<const CodePointRange> not_punctuation_ranges();  // ascending
+std::span<const CodePointRange> not_nonspacing_ranges();   // ascending
+std::span<const CodePointRange> not_mark_ranges();         // ascending
 
 }  // namespace hone::data

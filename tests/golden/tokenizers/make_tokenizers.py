@@ -15,6 +15,8 @@ import json
 import pathlib
 import sys
 
+import sentencepiece as spm
+from sentencepiece import sentencepiece_model_pb2 as model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders as D, models, normalizers as N, pre_tokenizers as P
 from tokenizers import processors, trainers
 
@@ -151,7 +153,94 @@ def small():
          trainer=dict(special_tokens=["<unk>"]), size=200)
     for behavior in ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]:
         make("split_" + behavior, None, P.Split(Regex(r"\s+|[aeiou]"), behavior), D.Fuse(), size=200, tokens=False)
+    more()
     make("split_inverted", None, P.Sequence([P.Split("the", "merged_with_next"), P.Split(Regex(r"\w+"), "contiguous", invert=True), P.Split(Regex("x*"), "isolated")]), D.Fuse(), size=200, tokens=False)
+
+
+# Patterns of published tokenizers, as their tokenizer.json has them.
+O200K = "|".join([
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+DEEPSEEK = [r"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
+            r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"]
+DEEPSEEK_LLM = [r"[\r\n]", "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽΈ-ΊΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽ\u1c90-\u1cba\u1d00-\u1d2b\u1e00-\u1f15\u1f5f-\u1f7d\u1fd0-\u1fd3ℊ-ℓＡ-Ｚａ-ｚ𐐀-𐑏𞤀-𞥃]+",
+                r"\s?[!-/:-~！-／：-～‘-‟　-。]+", r"\s+$", "[一-龥\u0800-一가-\ud7ff]+", r"\p{N}+"]
+# NFKC in a few rows: SentencePiece's own table would make the file too long.
+RULES = {"Ａ": "A", "ａ": "a", "１": "1", "ﬁ": "fi", "½": "1\u20442", "㎏": "kg", "e\u0301": "\u00e9", "ｶﾞ": "ガ", "か\u3099": "が", "\u3000": " ",
+         "\u00a0": " ", "\u200b": " ", "\ufeff": " ", "\t": " ", "\n": " ", "\r": " ", "\u0001": "", "…": "...", "！": "!", "😀": ":)", "👍🏽": "+1"}
+
+
+def isolated(patterns, last=P.ByteLevel(False, use_regex=False), digits=False):
+    splits = [P.Split(Regex(pattern), "isolated") for pattern in patterns]
+    return P.Sequence((splits[:-1] + [P.Digits(True)] + splits[-1:] if digits else splits) + [last])
+
+
+def sentencepiece(name, **options):
+    """A small SentencePiece model of the corpus; its name in small/, its bytes."""
+    path = HERE / "small" / f"{name}.model"
+    if not path.exists():
+        text, rules = HERE / "train.txt", HERE / "rules.tsv"
+        lines = [line for part in CORPUS + sample() for line in part.replace("\0", " ").splitlines() if line.strip() and len(line) < 400]
+        text.write_text("\n".join(lines), encoding="utf-8")
+        rules.write_text("".join(" ".join(f"{ord(c):X}" for c in a) + "\t" + " ".join(f"{ord(c):X}" for c in b) + "\n" for a, b in RULES.items()))
+        if options.pop("rules", False):
+            options["normalization_rule_tsv"] = str(rules)
+        model = path.with_suffix("")
+        spm.SentencePieceTrainer.train(input=str(text), model_prefix=str(model), hard_vocab_limit=False, character_coverage=0.98, minloglevel=2,
+                                       vocab_size=1300, **options)
+        model.with_suffix(".vocab").unlink(), text.unlink(), rules.unlink()
+        proto = model_pb2.ModelProto()  # without the trainer's paths
+        proto.ParseFromString(path.read_bytes())
+        for field in ("input", "model_prefix"):
+            proto.trainer_spec.ClearField(field)
+        path.write_bytes(proto.SerializeToString())
+        assert len(path.read_bytes()) < 100_000, name
+    return path
+
+
+def more():
+    """The kinds of published tokenizers of which no fixture is at hand."""
+    level = dict(trainer=dict(initial_alphabet=P.ByteLevel.alphabet()))
+    neox = [AddedToken(" " * n, normalized=True) for n in range(24, 1, -1)]
+
+    def spaces(data):  # GPT-NeoX adds runs of spaces as ordinary tokens
+        first = len(data["model"]["vocab"]) + sum(t["id"] >= len(data["model"]["vocab"]) for t in data["added_tokens"])
+        data["added_tokens"] += [dict(id=first + i, content=t.content, single_word=False, lstrip=False, rstrip=False, normalized=True, special=False)
+                                 for i, t in enumerate(neox)]
+
+    def whole(data):
+        data["model"]["ignore_merges"] = True
+
+    make("neox", N.NFC(), P.ByteLevel(False), D.ByteLevel(), change=spaces, **level)
+    make("gpt_oss", None, isolated([O200K]), D.ByteLevel(), **level)
+    make("deepseek_v3", None, isolated(DEEPSEEK), D.ByteLevel(), change=whole, **level)
+    make("deepseek_llm", None, isolated(DEEPSEEK_LLM, digits=True), D.ByteLevel(), **level)
+    make("bert", N.BertNormalizer(), P.BertPreTokenizer(), D.WordPiece("##"), unk_token="<unk>", continuing_subword_prefix="##",
+         trainer=dict(special_tokens=["<unk>"], continuing_subword_prefix="##"))
+    make("bert_cased", N.Sequence([N.BertNormalizer(clean_text=True, lowercase=False, handle_chinese_chars=False, strip_accents=True), N.StripAccents()]),
+         P.Sequence([P.BertPreTokenizer(), P.FixedLength(4)]), D.CTC("a", "e", True), unk_token="<unk>", fuse_unk=True,
+         trainer=dict(special_tokens=["<unk>"]))
+    make("byte_level_normalizer", N.Sequence([N.Nmt(), N.ByteLevel()]), None, D.ByteLevel(), **level)
+
+    rules = sentencepiece("unigram_rules", model_type="unigram", rules=True, byte_fallback=True)
+    proto = model_pb2.ModelProto()
+    proto.ParseFromString(rules.read_bytes())
+    tokens = [(piece.piece, piece.score) for piece in proto.pieces]
+    table = N.Precompiled(proto.normalizer_spec.precompiled_charsmap)
+    meta, meta_back = P.Metaspace("▁", "always", True), D.Metaspace("▁", "always", True)
+    for name, options, normalizer, pre, decoder in [
+            ("unigram", dict(unk_id=0), N.Sequence([table, N.Replace(Regex(" {2,}"), " ")]), meta, meta_back),
+            ("unigram_bytes", dict(unk_id=0, byte_fallback=True), N.Sequence([N.Nmt(), N.NFKC(), N.Strip(False, True)]), P.Sequence([P.WhitespaceSplit(), meta]),
+             D.Sequence([D.ByteFallback(), meta_back])),
+            ("unigram_whole", dict(unk_id=0), table, None, D.Fuse())]:
+        tokenizer = Tokenizer(models.Unigram(tokens, **options))
+        tokenizer.normalizer, tokenizer.decoder = normalizer, decoder
+        if pre:
+            tokenizer.pre_tokenizer = pre
+        for token in added():
+            (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
+        (HERE / "small" / f"{name}.json").write_text(json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def digest(*parts):

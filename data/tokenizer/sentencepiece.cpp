@@ -72,7 +72,7 @@ Normalizer sentencepiece_normalizer(const SentencePieceFile& file, DummyPrefix p
     bool after_space = remove;
     while (at < text.size()) {
       const Unit unit = units.at(text, at);
-      carry(at + 1);
+      carry(at + unit.length);
       std::string_view add = unit.text;
       while (after_space && add.starts_with(' ')) add.remove_prefix(1);
       for (const char c : add) c == ' ' ? result += space : result += c;

@@ -1,28 +1,33 @@
 #!/usr/bin/env python3
 """Makes the golden files of tests/data/tokenizer_test.cpp: small tokenizers that together use every component, a corpus of
-hard text, and what Hugging Face tokenizers makes of it with them and with real tokenizers.
+hard text, and what Hugging Face tokenizers, sentencepiece and tiktoken make of it with them and with real tokenizers.
 
-    python -m venv venv && venv/bin/pip install tokenizers==0.23.3
+    python -m venv venv && venv/bin/pip install tokenizers==0.23.3 sentencepiece==0.2.3 protobuf tiktoken==0.14.0
     venv/bin/python tests/golden/tokenizers/make_tokenizers.py [FIXTURES]
 
 FIXTURES is the folder that HONE_FIXTURES names; without it the committed results for real tokenizers are kept.
-Writes corpus.json, small/*.json, expected_small.json and expected_fixtures.json beside this file. A result is the first 16 digits of the SHA-256 of
+Writes corpus.json, small/*, expected_small.json (tokenizer.json), expected_other.json and expected_fixtures.json beside this file. A result is the first 8 digits of the SHA-256 of
 "ids, separated by spaces", newline, decoded text, newline, decoded text without special tokens; under "marks", of the indices
 of the tokens at each character and at the text's end.
 """
+import base64
 import hashlib
 import json
 import pathlib
+import random
+import re
 import sys
+import unicodedata
 
 import sentencepiece as spm
+import tiktoken
 from sentencepiece import sentencepiece_model_pb2 as model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders as D, models, normalizers as N, pre_tokenizers as P
 from tokenizers import processors, trainers
 
 HERE = pathlib.Path(__file__).parent
 FIXTURES = ["tokenizers/gpt2", "tokenizers/minimind", "tokenizers/olmo2", "tokenizers/phi-3-mini", "tokenizers/qwen2.5",
-            "models/stories260K-hf"]
+            "tokenizers/mistral-v1", "tokenizers/mistral-v3", "models/stories260K-hf"]
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>", "</s>", "<unk>", "<pad>", "<|user|>", "<|end|>",
             "<tool_call>", "<r>", "<lr> ", " <m", "Word", "Éx", "sing_le"]
 
@@ -65,6 +70,16 @@ CORPUS = [
     "sing_le sing_lex xsing_le (sing_le)", "Éx éx E\u0301x ÉX aÉxb", "   <pad>   <pad>x", "x<pad>", "\u3000<pad>\u2028", "<pad>" * 5,
     "hello<s>Word<pad> <r> Éx<|endoftext|><|im_end|>sing_le", "\u00a0 leading nbsp", "  leading", "trailing  ", "\u2003\u2003both\u2003", "¯ x", " ¯x",
 ]
+
+
+# Scripts and signs at random, and words without end.
+FIRST_RANDOM = len(CORPUS)
+dice = random.Random(20261126)
+for blocks in ([(0x20, 0x17f)], [(0x300, 0x370), (0x61, 0x7b)], [(0x370, 0x530)], [(0x590, 0x780)], [(0x900, 0xe00)], [(0xe00, 0x1100)], [(0x1100, 0x1200), (0xac00, 0xd7a4)],
+               [(0x1200, 0x1e00)], [(0x2000, 0x2c00)], [(0x3000, 0x3200), (0x4e00, 0x5000)], [(0xa000, 0xac00)], [(0xf900, 0xffff)], [(0x10000, 0x12000)],
+               [(0x1d000, 0x1f000)], [(0x1f300, 0x1fb00), (0x200d, 0x200e), (0xfe0f, 0xfe10), (0x1f3fb, 0x1f400)], [(0x20000, 0x32000)], [(0x0, 0xd800), (0xe000, 0x110000)]):
+    CORPUS.append("".join(chr(dice.randrange(*dice.choice(blocks))) + dice.choice(["", "", "", " ", "\n", "  ", "1", "'s", "."]) for _ in range(40)))
+CORPUS += ["abcdefghij" * 1000, "нескончаемо" * 900, "ﬁé" * 1500, "0123456789" * 300, "\u0e01\u0e33" * 800, "Wo" * 600 + " " + "<|im_end|>" * 30, "\t \n" * 400]
 
 
 def sample():
@@ -223,6 +238,15 @@ def more():
          trainer=dict(special_tokens=["<unk>"]))
     make("byte_level_normalizer", N.Sequence([N.Nmt(), N.ByteLevel()]), None, D.ByteLevel(), **level)
 
+    tekken("tekken_v3", None, default_vocab_size=1140, default_num_special_tokens=40, version="v3")
+    tekken("tekken_v7", ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "<pad>", "[THINK]"], default_vocab_size=1060, default_num_special_tokens=12, version="v7")
+    symbols = dict(user_defined_symbols=["<tool_call>", "▁▁", "▁▁▁▁", "\n\n", "Wor", "Word"], control_symbols=["<|im_start|>", "<|im_end|>"])
+    sentencepiece("bpe_bytes", model_type="bpe", normalization_rule_name="identity", remove_extra_whitespaces=False, byte_fallback=True)
+    sentencepiece("bpe_symbols", model_type="bpe", normalization_rule_name="identity", remove_extra_whitespaces=False, byte_fallback=True, add_dummy_prefix=False, **symbols)
+    sentencepiece("bpe_rules", model_type="bpe", rules=True)
+    sentencepiece("unigram_symbols", model_type="unigram", rules=True, byte_fallback=True, unk_surface="??", **symbols)
+    sentencepiece("unigram_suffix", model_type="unigram", normalization_rule_name="identity", treat_whitespace_as_suffix=True)
+
     rules = sentencepiece("unigram_rules", model_type="unigram", rules=True, byte_fallback=True)
     proto = model_pb2.ModelProto()
     proto.ParseFromString(rules.read_bytes())
@@ -243,8 +267,72 @@ def more():
         (HERE / "small" / f"{name}.json").write_text(json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
+TEKKEN = O200K.replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "").replace(r"\p{N}{1,3}", r"\p{N}")
+
+
+def tekken(name, specials, **config):
+    """A tekken.json of bytes and the merges of a small byte-level tokenizer; Mistral's own has 131,072 tokens."""
+    path = HERE / "small" / f"{name}.json"
+    if path.exists():
+        return
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = isolated([TEKKEN])
+    trained.train_from_iterator(sample() + CORPUS[:130], trainers.BpeTrainer(vocab_size=1100, initial_alphabet=P.ByteLevel.alphabet(), show_progress=False))
+    source = json.loads(trained.to_str())["model"]
+    letters = {letter: byte for byte, letter in zip([*range(33, 127), *range(161, 173), *range(174, 256)] + [b for b in range(256) if b < 33 or 126 < b < 161 or b == 173],
+                                                    [*map(chr, [*range(33, 127), *range(161, 173), *range(174, 256)]), *(chr(256 + i) for i in range(68))])}
+    tokens = [bytes([byte]) for byte in range(256)] + [bytes(letters[c] for c in "".join(merge)) for merge in source["merges"]]
+    tokens = list(dict.fromkeys(tokens)) + ["日本".encode(), b" the quick brown", b"\n\n\n", b"\xf0\x9f\x98"]
+    entries = [{"rank": i, "token_bytes": base64.b64encode(token).decode(), "token_str": None} for i, token in enumerate(tokens)]
+    data = {"config": {"pattern": TEKKEN, "num_vocab_tokens": len(tokens), **config}, "vocab": entries}
+    if specials:
+        data["special_tokens"] = [{"rank": i, "token_str": token, "is_control": True} for i, token in enumerate(specials)]
+    path.write_text(json.dumps(data, separators=(",", ":")) + "\n")
+    assert len(path.read_bytes()) < 100_000
+
+
+def tekken_results(path):
+    """As mistral-common has it: special tokens first, text through tiktoken without any."""
+    data = json.loads(path.read_text())
+    count, size = data["config"]["default_num_special_tokens"], data["config"]["default_vocab_size"]
+    ranks = {base64.b64decode(entry["token_bytes"]): entry["rank"] for entry in data["vocab"][: size - count]}
+    encoding = tiktoken.Encoding(path.stem, pat_str=data["config"]["pattern"], mergeable_ranks=ranks, special_tokens={})
+    found = {"text": [], "vocabulary": size, "prefix": [], "suffix": []}
+    for text in CORPUS:
+        ids = encoding.encode(text, disallowed_special=())
+        decoded = encoding.decode(ids)
+        found["text"].append(digest(" ".join(str(i + count) for i in ids), decoded, decoded))
+    return found
+
+
+def sentencepiece_results(path):
+    """Text as SentencePiece encodes it; where special tokens are parsed, what is between them, only the text's start with the dummy
+    prefix (transformers: legacy false), or each part with it (true)."""
+    plain = spm.SentencePieceProcessor(model_file=str(path))
+    proto = model_pb2.ModelProto()
+    proto.ParseFromString(path.read_bytes())
+    proto.normalizer_spec.add_dummy_prefix = False
+    bare = spm.SentencePieceProcessor(model_proto=proto.SerializeToString())
+    special = {piece.piece: i for i, piece in enumerate(proto.pieces) if piece.type in (2, 3)}
+    split = re.compile("(" + "|".join(map(re.escape, sorted(special, key=len, reverse=True))) + ")")
+    found = {"text": [], "parse_ids": [], "legacy_ids": [], "rows": [], "vocabulary": len(proto.pieces), "prefix": [], "suffix": []}
+    for text in CORPUS:
+        ids = plain.encode(text)
+        found["text"].append(digest(" ".join(map(str, ids)), plain.decode(ids), plain.decode(ids)) if plain.unk_id() not in ids else digest(" ".join(map(str, ids))))
+        for key, later in (("parse_ids", bare), ("legacy_ids", plain)):
+            ids, at = [], 0
+            for part in split.split(text):
+                ids += [special[part]] if part in special else (later if at else plain).encode(part)
+                at += len(part)
+            found[key].append(digest(" ".join(map(str, ids))))
+    for row in range(60):
+        ids = [(row * 7919 + i * 104729 + row * row * i) % len(proto.pieces) for i in range(row % 9)]
+        found["rows"].append(digest(plain.decode([i for i in ids if not plain.is_control(i) and not plain.is_unknown(i)])))
+    return found
+
+
 def digest(*parts):
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
 
 # Where characters are left out, or change places in a normal form, the library's offsets are not those of the text.
@@ -262,11 +350,16 @@ def token_at(offsets, place):
 def marks(tokenizer):
     tokenizer.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])  # ByteLevel trims offsets
     for text in CORPUS:
-        offsets = tokenizer.encode(text, add_special_tokens=False).offsets if len(text) < 600 and REORDERED not in text else None
+        plain = text in CORPUS[:FIRST_RANDOM] or unicodedata.normalize("NFKC", text) == text
+        offsets = tokenizer.encode(text, add_special_tokens=False).offsets if plain and len(text) < 600 and REORDERED not in text else None
         yield None if offsets is None else digest(" ".join(str(token_at(offsets, place)) for place in range(len(text) + 1)))
 
 
 def results(path):
+    if path.suffix == ".model":
+        return sentencepiece_results(path)
+    if path.stem.startswith("tekken"):
+        return tekken_results(path)
     tokenizer = Tokenizer.from_file(str(path))
     found = {}
     for mode in ("parse", "text"):
@@ -290,9 +383,14 @@ def results(path):
 def main():
     (HERE / "corpus.json").write_text(json.dumps(CORPUS, indent=0) + "\n")
     small()
-    write("expected_small.json", {path.stem: results(path) for path in sorted((HERE / "small").glob("*.json"))})
+    paths = sorted((HERE / "small").glob("*.json")) + sorted((HERE / "small").glob("*.model"))
+    for name, pick in (("expected_small.json", lambda path: path.suffix == ".json" and not path.stem.startswith("tekken")),
+                       ("expected_other.json", lambda path: path.suffix == ".model" or path.stem.startswith("tekken"))):
+        write(name, {path.name: results(path) for path in paths if pick(path)})
     if len(sys.argv) > 1:
-        write("expected_fixtures.json", {name: results(pathlib.Path(sys.argv[1]) / name / "tokenizer.json") for name in FIXTURES})
+        folders = [pathlib.Path(sys.argv[1]) / name for name in FIXTURES]
+        files = [next(folder / file for file in ("tokenizer.json", "tokenizer.model") if (folder / file).exists()) for folder in folders]
+        write("expected_fixtures.json", {name: results(file) for name, file in zip(FIXTURES, files)})
 
 
 def write(name, expected):

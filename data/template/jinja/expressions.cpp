@@ -229,7 +229,7 @@ Node ExpressionParser::primary(bool members) {
       const Nested nested(*this);
       if (token.text == "(") {
         skip();
-        node = tuple(true, {}, true);
+        node = tuple(true, true);
         expect_op(")");
         return node;
       }
@@ -242,16 +242,15 @@ Node ExpressionParser::primary(bool members) {
   }
 }
 
-bool ExpressionParser::tuple_ends(Names ends) const {
-  if (now().is(TokenType::variable_end) || now().is(TokenType::block_end) || now().is_op(")")) return true;
-  return std::any_of(ends.begin(), ends.end(), [&](std::string_view name) { return now().is_name(name); });
+bool ExpressionParser::tuple_ends() const {
+  return now().is(TokenType::variable_end) || now().is(TokenType::block_end) || now().is_op(")");
 }
 
-Node ExpressionParser::tuple(bool conditional, Names ends, bool parentheses) {
+Node ExpressionParser::tuple(bool conditional, bool parentheses) {
   const int line = now().line;
   Node all, only;
   for (;;) {
-    if (tuple_ends(ends)) break;
+    if (tuple_ends()) break;
     Node item = expression(conditional);
     const bool comma = now().is_op(",");
     if (!all && comma) all = make(Kind::tuple, line);
@@ -269,11 +268,11 @@ Node ExpressionParser::tuple(bool conditional, Names ends, bool parentheses) {
   return make(Kind::tuple, line);
 }
 
-Node ExpressionParser::simple_tuple(Names ends, bool members) {
+Node ExpressionParser::simple_tuple(bool members) {
   const int line = now().line;
   Node all, only;
   for (;;) {
-    if (tuple_ends(ends)) break;
+    if (tuple_ends()) break;
     Node item = primary(members);
     const bool comma = now().is_op(",");
     if (!all && comma) all = make(Kind::tuple, line);
@@ -307,13 +306,13 @@ void ExpressionParser::mark_stored(Expression& node) {
   wrong("expected a name to assign to", node.line);
 }
 
-Node ExpressionParser::target(bool name_only, Names ends, bool members) {
+Node ExpressionParser::target(bool name_only, bool members) {
   Node node;
   if (name_only) {
     node = make(Kind::name, now().line);
     node->text = expect_name();
   } else {
-    node = simple_tuple(ends, members);
+    node = simple_tuple(members);
   }
   mark_stored(*node);
   return node;

@@ -13,6 +13,9 @@ struct Macro : Callable {
     return runtime.heap.text(interpreter.call_macro(node, outer, std::move(arguments)));
   }
   std::string_view name() const override { return node.text; }
+  std::string repr() const override {
+    return node.kind == Kind::macro ? "<Macro '" + node.text + "'>" : "<Macro anonymous>";
+  }
   Interpreter& interpreter;
   const Statement& node;
   Value outer;
@@ -37,6 +40,8 @@ struct Filtered : Iterator {
     while (!found && jinja::next(runtime, source, item)) {
       interpreter.assign(*node.parameters[0], item);
       found = truth(interpreter.evaluate(*node.expressions[2]));
+      // jinja2 hands on what it has unpacked: a tuple.
+      if (found && node.parameters[0]->kind == Expression::tuple) item = interpreter.stored(*node.parameters[0]);
     }
     interpreter.function_ = caller;
     return found;
@@ -89,6 +94,13 @@ void Interpreter::assign(const Expression& target, const Value& value) {
                     (items.size() > count ? "more" : std::to_string(items.size())));
     for (size_t i = 0; i < count; ++i) assign(*target.items[i], items[i]);
   }
+}
+
+Value Interpreter::stored(const Expression& target) {
+  if (target.kind != Expression::tuple) return slot(target.variable);
+  std::vector<Value> values;
+  for (const Node& item : target.items) values.push_back(stored(*item));
+  return runtime_.heap.tuple(std::move(values));
 }
 
 Interpreter::Flow Interpreter::run(const Body& body) {

@@ -59,6 +59,7 @@ class Interpreter {
   void bind(const Statement& node, Arguments&& arguments);
   void enter(const Scope& scope);
   void assign(const Expression& target, const Value& value);
+  Value stored(const Expression& target);  // what was assigned
   Value& slot(const Variable& variable);
 
   // expressions (evaluate.cpp)

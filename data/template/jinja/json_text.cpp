@@ -40,6 +40,7 @@ class JsonWriter {
  private:
   void line() {
     if (!indented_) return;
+    runtime_.step_bytes(size_t(level_) * indent_.size());
     out_.append("\n");
     out_.append(size_t(level_), indent_);
   }

@@ -97,9 +97,9 @@ class Parser : public ExpressionParser {
   StatementNode for_loop() {
     StatementNode node = make_statement(Kind::loop);
     skip();
-    add_expression(*node, target(false, {"in"}));
+    add_expression(*node, target());
     if (!take_name("in")) wrong("expected 'in', got " + described(now()));
-    add_expression(*node, tuple(false, {"recursive"}));
+    add_expression(*node, tuple(false));
     add_expression(*node, take_name("if") ? expression() : nullptr);
     node->recursive = take_name("recursive");
     node->body = tag_body({"else", "endfor"});
@@ -128,7 +128,7 @@ class Parser : public ExpressionParser {
   StatementNode assign() {
     StatementNode node = make_statement(Kind::assign);
     skip();
-    add_expression(*node, target(false, {}, true));
+    add_expression(*node, target(false, true));
     if (take_op("=")) {
       add_expression(*node, tuple());
       return node;

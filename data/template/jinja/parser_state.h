@@ -38,8 +38,8 @@ class ExpressionParser {
   Node make(Expression::Kind kind, int line, Node a = {}, Node b = {}, Node c = {});
   void add(Expression& parent, Node child);
   Node expression(bool conditional = true);
-  Node tuple(bool conditional = true, Names ends = {}, bool parentheses = false);
-  Node target(bool name_only = false, Names ends = {}, bool members = false);
+  Node tuple(bool conditional = true, bool parentheses = false);
+  Node target(bool name_only = false, bool members = false);
   Node primary(bool members = false);
   Node postfix(Node node);
   Node filters(Node node);  // `| name`, any number of them
@@ -65,8 +65,8 @@ class ExpressionParser {
   Node subscript(Node node);
   Node subscripted(Node node);
   Node test(Node node);
-  Node simple_tuple(Names ends, bool members);
-  bool tuple_ends(Names ends) const;
+  Node simple_tuple(bool members);
+  bool tuple_ends() const;
   void mark_stored(Expression& node);
 
   std::vector<Token> tokens_;

@@ -80,10 +80,7 @@ Value splits(Runtime& runtime, Bound& a, bool from_right) {
     for (skip(true); at < bytes.size(); skip(true)) {
       const size_t begin = at;
       if (most-- == 0) {
-        size_t end = bytes.size();
-        while (end > begin && is_python_space(code_point_before(bytes, end).value))
-          end -= code_point_before(bytes, end).length;
-        add(begin, end);
+        add(begin, bytes.size());
         break;
       }
       skip(false);
@@ -102,9 +99,7 @@ Value splits(Runtime& runtime, Bound& a, bool from_right) {
   for (skip(true); at > 0; skip(true)) {
     const size_t end = at;
     if (most-- == 0) {
-      size_t begin = 0;
-      while (begin < end && space_at(begin)) begin += point_length(bytes[begin]);
-      add(begin, end);
+      add(0, end);
       break;
     }
     skip(false);

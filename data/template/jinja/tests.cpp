@@ -36,6 +36,12 @@ Value is_parity(Runtime& runtime, Bound& a) {
   return Value::boolean(remainder_is(runtime, a[0], Value::integer(2), rest));
 }
 
+template <const Builtin* (*find)(std::string_view)>
+Value is_name_of(Runtime&, Bound& a) {
+  hash(a[0]);  // what cannot be a key cannot be looked up
+  return Value::boolean(a[0].is(Type::string) && find(a[0].text().bytes()));
+}
+
 Value is_iterable(Runtime&, Bound& a) {
   switch (a[0].type()) {
     case Type::none:
@@ -85,8 +91,7 @@ constexpr Builtin kTests[] = {
      [](Runtime&, Bound& a) { return Value::boolean(a[0].is(Type::string) && a[0].as<String>().markup); }},
     {"even", "value", is_parity<0>},
     {"false", "value", is_boolean<false>},
-    {"filter", "value",
-     [](Runtime&, Bound& a) { return Value::boolean(a[0].is(Type::string) && find_filter(a[0].text().bytes())); }},
+    {"filter", "value", is_name_of<find_filter>},
     {"float", "value", is_type<Type::floating>},
     {"ge", "a b /", is_ordered<Order::greater_equal>},
     {"greaterthan", "a b /", is_ordered<Order::greater>},
@@ -106,8 +111,7 @@ constexpr Builtin kTests[] = {
     {"sameas", "value other", [](Runtime&, Bound& a) { return Value::boolean(identical(a[0], a[1])); }},
     {"sequence", "value", is_sequence},
     {"string", "value", is_type<Type::string>},
-    {"test", "value",
-     [](Runtime&, Bound& a) { return Value::boolean(a[0].is(Type::string) && find_test(a[0].text().bytes())); }},
+    {"test", "value", is_name_of<find_test>},
     {"true", "value", is_boolean<true>},
     {"undefined", "value", is_type<Type::undefined>},
     {"upper", "value", is_case<true>},

@@ -68,18 +68,15 @@ Value indent(Runtime& runtime, Bound& a) {
 }
 
 Value truncate(Runtime& runtime, Bound& a) {
-  if (!a[0].is(Type::string)) {
-    if (a[0].is(Type::undefined)) return a[0];
-    type_problem("truncate: expected a string, got", a[0]);
-  }
-  const Text& text = a[0].text();
   const Text dots("...");
   const Text& end = a.given(3) ? text_of(a[3], "end") : dots;
   const int64_t length = whole_number(a, 1, "length", 255);
   const int64_t leeway = a.given(4) && !a[4].is(Type::none) ? whole_number(a[4], "leeway") : 5;
   if (length < end.length() || leeway < 0)
     throw Problem("truncate: expected a length of at least the end's, and a leeway of 0 or more");
-  if (length > (int64_t(1) << 60) || leeway > (int64_t(1) << 60) || text.length() <= length + leeway) return a[0];
+  if (length > (int64_t(1) << 60) || leeway > (int64_t(1) << 60) || jinja::length(runtime, a[0]) <= length + leeway)
+    return a[0];
+  const Text& text = text_of(a[0], "what is truncated");
   size_t cut = text.offset(length - end.length());
   if (!flag(a, 2)) cut = std::min(cut, text.bytes().substr(0, cut).rfind(' '));
   TextBuilder out = builder(runtime);

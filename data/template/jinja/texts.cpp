@@ -125,7 +125,7 @@ void append_repr(Runtime& runtime, TextBuilder& out, const Value& value) {
                         std::to_string(loop.attribute(runtime, "length").as_integer()) + ">");
     }
     case Type::function:
-      return out.append("<function " + excerpt(value.as<Callable>().name()) + ">");
+      return out.append(value.as<Callable>().repr());
     case Type::iterator:
       return out.append("<iterator>");
     case Type::cycler:

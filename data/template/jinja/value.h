@@ -157,7 +157,8 @@ struct Iterator : Object {
 };
 struct Callable : Object {
   virtual Value call(Runtime&, Arguments&) = 0;
-  virtual std::string_view name() const { return "function"; }
+  virtual std::string_view name() const { return {}; }
+  virtual std::string repr() const { return "<function>"; }
 };
 
 // What may come to hold itself: emptied when the rendering ends.

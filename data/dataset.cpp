@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 
+#include "data/rows/bytes.h"
 #include "data/rows/records.h"
 #include "kernels/host/error.h"
 #include "kernels/host/text.h"
@@ -14,6 +16,7 @@ namespace hone::data {
 
 namespace {
 constexpr size_t kShown = 5;
+constexpr size_t kLargestText = size_t(256) << 20;
 constexpr size_t kChunkBytes = size_t(8) << 20;  // records encoded at once by the threads
 
 class Problems {
@@ -74,8 +77,8 @@ class Reader {
         {file.kind, options_.train_on, options_.layout, file.append_end, options_.chat, options_.roles, file.turns},
         tokenizer_);
     index_ = index, reader_ = &reader, encoder_ = &encoder, any_ = failed_ = false;
-    if (file.kind == RowKind::text && file.path.extension() == ".txt") {
-      whole_text(file.path);
+    if (is_whole_text(file)) {
+      whole_text(InputFile(file.path));
     } else {
       records(InputFile(file.path));
     }
@@ -209,7 +212,8 @@ class Reader {
       return;
     }
     const size_t kept = std::min(all, longest);
-    if (all > longest) std::tie(row.answers, row.ends) = answers_in(encoded, 0, kept);
+    if (all > longest)
+      std::tie(row.answers, row.ends) = answers_in(encoded, runs_of(encoded) == encoded.answers, 0, kept);
     row.tokens = std::move(encoded.tokens), row.labels = std::move(encoded.labels);
     row.tokens.resize(kept), row.labels.resize(kept);
     if (!learns(row)) {
@@ -218,59 +222,78 @@ class Reader {
     }
     if (all > longest && !counted_)
       reading_.shortened.add({index_, record.line}), reading_.truncated += int64_t(all - longest);
-    give_copies(std::move(row), copies_of(row.content));
+    const int64_t copies = copies_of(row.content);
+    if (copies == 0 && !counted_) ++reading_.left_out;
+    give_copies(std::move(row), copies);
   }
 
-  // Consecutive pieces; their first tokens are not learned, for nothing stands before them.
+  // Consecutive pieces; their first tokens are not learned, for nothing stands before them. A piece in which nothing is
+  // learned is left out.
   void split(const Encoded& encoded, size_t longest, const Row& whole, bool pieces_are_rows) {
-    std::vector<Row> pieces;
     const size_t all = encoded.tokens.size();
+    const auto each = [&](auto&& take) {
+      for (size_t at = 0; at < all; at += longest) {
+        const size_t end = std::min(at + longest, all);
+        const auto labels = std::span(encoded.labels).subspan(at, end - at);
+        const bool learned = std::any_of(labels.begin() + 1, labels.end(), [](int32_t l) { return l != kNotLearned; });
+        if (end - at > 1 && (learned || options_.keep_all)) take(at, end);
+      }
+    };
+    const auto tokens_of = [&](size_t at, size_t end) {
+      return std::vector<int32_t>(encoded.tokens.begin() + int64_t(at), encoded.tokens.begin() + int64_t(end));
+    };
     size_t kept = 0;
-    for (size_t at = 0; at < all; at += longest) {
-      const size_t end = std::min(at + longest, all);
-      Row piece = whole;
-      piece.tokens.assign(encoded.tokens.begin() + int64_t(at), encoded.tokens.begin() + int64_t(end));
-      piece.labels.assign(encoded.labels.begin() + int64_t(at), encoded.labels.begin() + int64_t(end));
-      piece.labels[0] = kNotLearned;
-      if (piece.tokens.size() < 2 || !learns(piece)) continue;
-      std::tie(piece.answers, piece.ends) = answers_in(encoded, at, end);
-      if (pieces_are_rows)
-        piece.number = int64_t(pieces.size()), piece.content = piece.key = content_hash(piece.tokens);
-      else
-        piece.piece = int32_t(pieces.size());
-      kept += piece.tokens.size();
-      pieces.push_back(std::move(piece));
-    }
-    if (pieces.empty()) {
+    int64_t pieces = 0, left_out = 0;
+    each([&](size_t at, size_t end) {
+      kept += end - at, ++pieces;
+      if (pieces_are_rows) left_out += copies_of(content_hash(tokens_of(at, end))) == 0;
+    });
+    if (!pieces_are_rows) left_out = pieces > 0 && copies_of(whole.content) == 0;
+    if (pieces == 0) {
       if (!counted_ && !pieces_are_rows) reading_.unlearned.add({index_, whole.line});
       return;
     }
     if (!counted_) {
       if (all > longest) reading_.cut.add({index_, whole.line});
       reading_.truncated += int64_t(all - kept);
-      if (pieces_are_rows) reading_.read += int64_t(pieces.size());
+      reading_.left_out += left_out;
+      if (pieces_are_rows) reading_.read += pieces;
     }
-    const int64_t copies = pieces_are_rows ? 0 : copies_of(whole.content);
-    for (Row& piece : pieces) {
-      const int64_t own = pieces_are_rows ? copies_of(piece.content) : copies;
-      give_copies(std::move(piece), own);
-    }
+    const bool by_runs = runs_of(encoded) == encoded.answers;
+    int32_t number = 0;
+    each([&](size_t at, size_t end) {
+      Row piece = whole;
+      piece.tokens = tokens_of(at, end);
+      piece.labels.assign(encoded.labels.begin() + int64_t(at), encoded.labels.begin() + int64_t(end));
+      piece.labels[0] = kNotLearned;
+      std::tie(piece.answers, piece.ends) = answers_in(encoded, by_runs, at, end);
+      if (pieces_are_rows)
+        piece.number = number, piece.content = piece.key = content_hash(piece.tokens);
+      else
+        piece.piece = number;
+      ++number;
+      const int64_t copies = copies_of(piece.content);
+      give_copies(std::move(piece), copies);
+    });
   }
 
+  static int64_t runs_of(const Encoded& row) {  // of learned tokens
+    int64_t runs = 0;
+    for (size_t i = 0; i < row.labels.size(); ++i)
+      runs += row.labels[i] != kNotLearned && (i == 0 || row.labels[i - 1] == kNotLearned);
+    return runs;
+  }
   // How many answers begin among the tokens [begin, end) of a row, and how many learned end tokens of answers are
   // there: by the runs of learned tokens, where there are as many as answers. Else all are counted at the beginning.
-  static std::pair<int32_t, int32_t> answers_in(const Encoded& row, size_t begin, size_t end) {
-    int64_t runs = 0;
+  static std::pair<int32_t, int32_t> answers_in(const Encoded& row, bool by_runs, size_t begin, size_t end) {
+    if (!by_runs) return begin == 0 ? std::pair(int32_t(row.answers), int32_t(row.ends)) : std::pair(0, 0);
     std::pair<int32_t, int32_t> here{0, 0};
-    for (size_t i = 0; i < row.labels.size(); ++i) {
+    for (size_t i = begin; i < end; ++i) {
       if (row.labels[i] == kNotLearned) continue;
-      const bool begins = i == 0 || row.labels[i - 1] == kNotLearned,
-                 ends = i + 1 == row.labels.size() || row.labels[i + 1] == kNotLearned;
-      runs += begins;
-      if (i >= begin && i < end) here.first += begins, here.second += ends && i > begin;
+      here.first += i == 0 || row.labels[i - 1] == kNotLearned;
+      here.second += i > begin && (i + 1 == row.labels.size() || row.labels[i + 1] == kNotLearned);
     }
-    if (runs == row.answers) return {here.first, int32_t(std::min<int64_t>(here.second, row.ends))};
-    return begin == 0 ? std::pair(int32_t(row.answers), int32_t(row.ends)) : std::pair(0, 0);
+    return here;
   }
 
   void pair(const Pending& record, const Pending::Item& item) {
@@ -289,12 +312,10 @@ class Reader {
   bool learns(const Row& row) const { return !row.tokens.empty() && (options_.keep_all || row.learned() > 0); }
 
   // How often training takes a row.
-  int64_t copies_of(uint64_t content) {
+  int64_t copies_of(uint64_t content) const {
     if (options_.keep_all) return 1;
     const double weight = options_.files[size_t(index_)].weight, whole = std::floor(weight);
-    const int64_t copies = int64_t(whole) + (share_of(content) < weight - whole);
-    if (copies == 0 && !counted_) ++reading_.left_out;
-    return copies;
+    return int64_t(whole) + (share_of(content) < weight - whole);
   }
   void give_copies(Row&& row, int64_t copies) {
     const int64_t record = record_;
@@ -305,9 +326,16 @@ class Reader {
     }
   }
 
-  void whole_text(const fs::path& path) {
-    std::string text = read_text(path, uint64_t(256) << 20);
-    const uint64_t bytes = text.size();
+  void whole_text(const InputFile& file) {
+    std::string text;
+    try {
+      Bytes bytes(file);
+      for (std::string_view part; !(part = bytes.next()).empty(); text += part)
+        if (text.size() + part.size() > kLargestText)
+          return problem(0, joined("a text of more than ", kLargestText >> 20, " MiB; cut it into several files"));
+    } catch (const DecodingError& error) {
+      return problem(0, error.what());
+    }
     if (text.starts_with("\xEF\xBB\xBF")) {
       problem(1, "begins with a byte-order mark; save it as UTF-8 without one");
     } else if (const size_t at = text.find('\0'); at != std::string::npos) {
@@ -326,7 +354,7 @@ class Reader {
       counted_ = given(0) > 0;
       split(encoded, longest_of(encoded), Row{.line = 1, .file = index_}, true);
       any_ = encoded.tokens.size() > 1;
-      show_progress(bytes);
+      show_progress(file.size());
     }
   }
 
@@ -358,6 +386,12 @@ Reading read_rows(const DatasetOptions& options, const Tokenizer* tokenizer, Thr
   Reader reader(options, tokenizer, pool, reading);
   for (size_t i = size_t(reading.from.file); i < options.files.size(); ++i) reader.file(int32_t(i));
   return reader.finish();
+}
+
+bool is_whole_text(const DataFile& file) {
+  fs::path name = file.path.filename();
+  if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
+  return file.kind == RowKind::text && name.extension() == ".txt";
 }
 
 bool is_held_out(const Row& row, double fraction) { return double(row.key >> 11) * 0x1p-53 < fraction; }

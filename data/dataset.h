@@ -17,13 +17,16 @@
 namespace hone::data {
 
 struct DataFile {
-  fs::path path;  // JSON lines, a JSON list, or (text) a .txt file: one text as a whole
+  fs::path path;  // what read_records splits; or (text) a .txt file, which may be compressed too: one text as a whole
   RowKind kind = RowKind::messages;
   Names names{};           // where the file has others for its fields and roles
   double weight = 1;       // how many times training takes its rows: 2 twice, 0.5 a fixed half of them, by hash
   bool append_end = true;  // texts end with the end token
   bool turns = false;      // prompts and answers become turns of the chat format
 };
+
+// Whether a file of texts is one text, by its name: .txt, .txt.gz, .txt.zst …
+bool is_whole_text(const DataFile& file);
 
 enum class TooLong {  // what happens to rows longer than max_length; all of it is counted
   automatic,          // texts are split, other rows dropped

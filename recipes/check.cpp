@@ -1,5 +1,6 @@
 // What no single key can tell: keys that exclude or need each other, files that are not there.
 #include "kernels/host/error.h"
+#include "kernels/host/glob.h"
 #include "recipes/read.h"
 
 namespace hone::recipes {
@@ -18,15 +19,22 @@ void check_folder(Reading& reading, const std::string& key, const std::string& p
 
 void check_data(Reading& reading, const std::string& key, const std::vector<DataFile>& files) {
   for (size_t i = 0; i < files.size(); ++i) {
-    const std::string name = joined(key, "[", i, "].path"), &path = files[i].path;
-    std::error_code ignored;
+    const std::string name = joined(key, "[", i, "].path");
     if (!reading.has(name) || reading.told(name)) continue;
-    if (path.empty()) {
-      reading.problem(name, "missing: which file?");
-    } else if (!fs::exists(path, ignored)) {
-      reading.problem(name, missing(path));
-    } else if (fs::is_directory(path, ignored)) {
-      reading.problem(name, "a folder, not a file: " + path);
+    if (files[i].path.list.empty()) reading.problem(name, "missing: which file?");
+    for (const std::string& path : files[i].path.list) {
+      std::error_code ignored;
+      if (path.empty()) {
+        reading.problem(name, "missing: which file?");
+      } else if (fs::is_directory(path, ignored)) {
+        reading.problem(name, joined("a folder, not a file: ", path, "; name its files, such as ",
+                                     (fs::path(path) / "*.jsonl").string()));
+      } else if (!fs::exists(path, ignored)) {
+        if (!is_pattern(path))
+          reading.problem(name, missing(path));
+        else if (files_matching(path).empty())
+          reading.problem(name, "no file matches " + path);
+      }
     }
   }
 }
@@ -44,6 +52,19 @@ bool is_date(const std::string& text) {
     if (kForm[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != kForm[i]) return false;
   const int month = std::stoi(text.substr(5, 2)), day = std::stoi(text.substr(8, 2));
   return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
+std::vector<std::string> files_of(const DataFile& file) {
+  std::vector<std::string> files;
+  for (const std::string& path : file.path.list) {
+    std::error_code ignored;
+    if (!is_pattern(path) || fs::exists(path, ignored)) {  // a file may be called so
+      files.push_back(path);
+      continue;
+    }
+    for (const fs::path& found : files_matching(path)) files.push_back(found.string());
+  }
+  return files;
 }
 
 void check(Reading& reading, Needs needs) {

@@ -24,6 +24,8 @@ std::string type_of() {
   if constexpr (std::same_as<T, SaveEvery>) return "steps or time";
   if constexpr (std::same_as<T, TargetModules>) return "text or list of text";
   if constexpr (std::same_as<T, std::vector<std::string>>) return "list of text";
+  if constexpr (std::same_as<T, Paths>) return "text or list of text";
+  if constexpr (std::same_as<T, Renames>) return "map of text";
   if constexpr (std::same_as<T, std::vector<DataFile>>) return "list of files";
   if constexpr (std::is_enum_v<T>) return "choice";
 }

@@ -76,13 +76,30 @@ void for_each_field(Section& s, Visit&& visit) {
 template <class Section, class Visit>
 requires std::same_as<std::remove_const_t<Section>, DataFile>
 void for_each_field(Section& s, Visit&& visit) {
-  visit("path", s.path, About{"JSON lines, or for alpaca and text also a JSON array, or for text a .txt file."});
-  visit("type", s.type,
-        About{"messages: chats. alpaca: instruction, input, output. completion: prompt, completion. text: plain text. "
-              "tokens: input_ids, labels."});
+  visit(
+      "path", s.path,
+      About{"A file, a pattern (data/*.jsonl, data/**/*.jsonl) or a list of either: JSON lines, a JSON list, Parquet, "
+            "or for text a .txt file; gzip and zstd are found by content."});
+  visit(
+      "type", s.type,
+      About{"messages: chats as OpenAI has them. sharegpt: conversations of from and value. oasst: trees, each path a "
+            "row. alpaca: instruction, input, output. completion: prompt, completion. text: plain text. tokens: "
+            "input_ids, labels. preference: prompt, chosen, rejected; read and checked, not trained on yet."});
+  visit("fields", s.fields,
+        About{"Where the data has other names for its fields: {messages: dialog, role: speaker, content: text}."});
+  visit(
+      "roles", s.roles,
+      About{"What the data's roles stand for: {customer: user, agent: assistant}; system, user, human, assistant, gpt, "
+            "tool and the like are known."});
+  visit("weight", s.weight,
+        About{.meaning = "How often an epoch takes the file's rows: 2 twice, 0.5 a fixed half of them, by hash of the "
+                         "row. Of training alone.",
+              .most = 1000,
+              .above = 0});
   visit("turns", s.turns,
         About{"alpaca and completion: what is asked and answered becomes two turns of a chat, as data.chat_layout has "
               "it."});
+  visit("append_end", s.append_end, About{"text: whether the end token follows each text."});
 }
 
 template <class Section, class Visit>
@@ -121,6 +138,11 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("parse_special_tokens", s.parse_special_tokens,
         About{"true: strings like <|im_end|> within messages become control tokens. false: they stay text, so that no "
               "row can end a turn."});
+  visit(
+      "too_long", s.too_long,
+      About{"Training rows longer than max_length, counted in any case. drop: left out. split: consecutive pieces, of "
+            "which the first token is not learned. truncate: their beginning. auto: text is split, the others "
+            "dropped."});
   visit("bad_rows", s.bad_rows,
         About{"Rows that are broken, of another schema or over 64 MiB. stop: name them and start nothing. skip: leave "
               "them out and count them in the receipt."});
@@ -221,6 +243,8 @@ template <>
 inline constexpr std::array kWords<ChatLayout>{"auto", "template", "chatml", "llama3", "plain"};
 template <>
 inline constexpr std::array kWords<BadRows>{"stop", "skip"};
+template <>
+inline constexpr std::array kWords<TooLong>{"auto", "drop", "split", "truncate"};
 template <>
 inline constexpr std::array kWords<Scheduler>{"cosine", "linear", "constant"};
 template <>

@@ -46,10 +46,33 @@ std::string yaml_of(const std::string& value) { return yaml_text(value); }
 std::string yaml_of(const SaveEvery& value) { return interval_text(value); }
 template <class E>
 requires std::is_enum_v<E> std::string yaml_of(E value) { return word_of(value); }
+std::string yaml_of(const Paths& paths) {
+  if (paths.list.size() == 1) return yaml_text(paths.list[0]);
+  std::string text;
+  for (const std::string& path : paths.list) text += (text.empty() ? "" : ", ") + yaml_text(path);
+  return "[" + text + "]";
+}
+std::string yaml_of(const Renames& names) {
+  std::string text;
+  for (const auto& [from, to] : names) text += (text.empty() ? "" : ", ") + yaml_text(from) + ": " + yaml_text(to);
+  return "{" + text + "}";
+}
+// The fields of a file but for those that are as always.
+template <class Visit>
+void for_each_written(const DataFile& file, Visit&& visit) {
+  const DataFile standard;
+  for_each_field(file, [&](const std::string& name, const auto& value, const About&) {
+    bool usual = name != "path" && name != "type";
+    for_each_field(standard, [&](const std::string& other, const auto& always, const About&) {
+      if constexpr (std::same_as<decltype(value), decltype(always)>) usual &= other != name || value == always;
+    });
+    if (!usual) visit(name, value);
+  });
+}
 std::string yaml_of(const DataFile& file) {
   std::string text;
-  for_each_field(file, [&](const char* name, const auto& value, const About&) {
-    text += (text.empty() ? "{" : ", ") + std::string(name) + ": " + yaml_of(value);
+  for_each_written(file, [&](const std::string& name, const auto& value) {
+    text += (text.empty() ? "{" : ", ") + name + ": " + yaml_of(value);
   });
   return text + "}";
 }
@@ -77,11 +100,17 @@ Json json_of(const T& value) {
     return value.steps > 0 ? Json(value.steps) : Json(interval_text(value));
   } else if constexpr (std::same_as<T, TargetModules>) {
     return std::visit([](const auto& held) { return Json(held); }, value);
+  } else if constexpr (std::same_as<T, Paths>) {
+    return value.list.size() == 1 ? Json(value.list[0]) : Json(value.list);
+  } else if constexpr (std::same_as<T, Renames>) {
+    Json names = Json::object();
+    for (const auto& [from, to] : value) names[from] = to;
+    return names;
   } else if constexpr (std::same_as<T, std::vector<DataFile>>) {
     Json files = Json::array();
     for (const DataFile& file : value)
-      for_each_field(file, [&, &entry = files.emplace_back(Json::object())](
-                               const char* name, const auto& field, const About&) { entry[name] = json_of(field); });
+      for_each_written(file, [&, &entry = files.emplace_back(Json::object())](
+                                 const std::string& name, const auto& field) { entry[name] = json_of(field); });
     return files;
   } else {
     return value;

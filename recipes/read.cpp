@@ -181,6 +181,24 @@ class Reader {
       text = item.text;
     });
   }
+  void read(const Node& node, const std::string& path, Paths& value, const About& about) {
+    if (node.kind == NodeKind::scalar)
+      value = node.text;
+    else if (node.kind == NodeKind::list)
+      read(node, path, value.list, about);
+    else
+      wrong(node, path, "a file, a pattern, or a list of them");
+  }
+  void read(const Node& node, const std::string& path, Renames& value, const About&) {
+    if (node.kind != NodeKind::map) return wrong(node, path, "a map such as {messages: dialog}");
+    value.clear();
+    for (const Member& member : node.members) {
+      if (member.value.kind != NodeKind::scalar || member.value.text.empty())
+        wrong(member.value, path + "." + printable(member.key), "text");
+      else
+        value.emplace_back(member.key, member.value.text);
+    }
+  }
   void read(const Node& node, const std::string& path, TargetModules& value, const About& about) {
     if (node.kind != NodeKind::scalar && node.kind != NodeKind::list)
       return wrong(node, path, "all-linear, a list of names, or a regular expression");
@@ -197,7 +215,8 @@ class Reader {
            section(item, name, file);
            if (!item.find("path")) add(item.place, name + ".path", "missing: which file?");
            if (!item.find("type"))
-             add(item.place, name + ".type", "missing: messages, alpaca, completion, text or tokens");
+             add(item.place, name + ".type",
+                 "missing: messages, alpaca, completion, text … (hone recipe --describe type)");
          });
   }
   template <class T, class ReadItem>

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,6 +28,7 @@ enum class RowType { messages, sharegpt, oasst, alpaca, completion, text, tokens
 enum class TrainOn { answers, all, last };
 enum class ChatLayout { automatic, chat_template, chatml, llama3, plain };
 enum class BadRows { stop, skip };
+enum class TooLong { automatic, drop, split, truncate };
 enum class Scheduler { cosine, linear, constant };
 enum class OptimizerChoice { adamw, adamw_8bit };
 enum class RecomputeChoice { automatic, none, selective, full };
@@ -38,10 +40,25 @@ struct SaveEvery {
   bool operator==(const SaveEvery&) const = default;
 };
 
+// One text or a list of them in YAML; each a file's name or a pattern.
+struct Paths {
+  std::vector<std::string> list;
+  Paths() = default;
+  Paths(std::string path) : list{std::move(path)} {}
+  Paths(const char* path) : list{path} {}
+  bool empty() const { return list.empty() || list[0].empty(); }
+  bool operator==(const Paths&) const = default;
+};
+using Renames = std::vector<std::pair<std::string, std::string>>;  // a map in YAML
+
 struct DataFile {
-  std::string path;
+  Paths path;
   RowType type = RowType::messages;
+  Renames fields{};  // hone's name of a field: the data's
+  Renames roles{};   // the data's name of a role: user, assistant …
+  double weight = 1;
   bool turns = false;
+  bool append_end = true;
   bool operator==(const DataFile&) const = default;
 };
 
@@ -87,6 +104,7 @@ struct DataSection {
   std::vector<std::string> chat_variables;  // "name=value"
   std::string chat_date;                    // "2026-11-26"
   bool parse_special_tokens = false;
+  TooLong too_long = TooLong::automatic;
   BadRows bad_rows = BadRows::stop;
   std::string shards;  // empty: the folder shards beside output.dir
   bool operator==(const DataSection&) const = default;
@@ -142,6 +160,8 @@ enum class Needs { all, model };
 Recipe read_recipe(const fs::path& file, std::span<const std::string> overrides = {}, Needs needs = Needs::all);
 
 bool is_date(const std::string& text);  // 2026-11-26, as data.chat_date has it
+// The files that an entry of data.train or data.evaluation means: patterns are searched, what they find is sorted.
+std::vector<std::string> files_of(const DataFile& file);
 
 // Every key with its value, except empty ones and those that others exclude. read_recipe gives back an equal Recipe.
 std::string to_yaml(const Recipe& recipe);

@@ -1,57 +1,60 @@
 #include "data/rows/records.h"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
+
+#include "data/rows/bytes.h"
+#include "data/rows/parquet.h"
 
 namespace hone::data {
 
 namespace {
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-// A file's bytes through a buffer: one after another, or as many as are there.
-class Bytes {
+// A file's bytes one after another, or as many as are there.
+class Cursor {
  public:
-  explicit Bytes(const InputFile& file) : file_(file), buffer_(size_t(1) << 20) {}
+  explicit Cursor(const InputFile& file) : bytes_(file) {}
+  bool begins_with(std::string_view mark) {  // before anything else is read
+    for (std::string_view part; front_.size() < mark.size() && !(part = bytes_.next()).empty();) front_ += part;
+    left_ = front_;
+    return left_.starts_with(mark);
+  }
   bool next(char& c) {
-    if (at_ == held_ && !fill()) return false;
-    c = buffer_[at_++];
+    if (left_.empty() && (left_ = bytes_.next()).empty()) return false;
+    c = left_.front();
+    left_.remove_prefix(1);
     return true;
   }
-  std::string_view next() {
-    if (at_ == held_ && !fill()) return {};
-    const std::string_view bytes(buffer_.data() + at_, held_ - at_);
-    at_ = held_;
-    return bytes;
-  }
-  uint64_t read() const { return read_; }
+  std::string_view next() { return left_.empty() ? bytes_.next() : std::exchange(left_, {}); }
+  uint64_t read() const { return bytes_.read(); }
+  bool compressed() const { return bytes_.compressed(); }
 
  private:
-  bool fill() {
-    if (read_ == file_.size()) return false;
-    held_ = size_t(std::min<uint64_t>(buffer_.size(), file_.size() - read_)), at_ = 0;
-    file_.read_at(read_, std::as_writable_bytes(std::span(buffer_).first(held_)));
-    read_ += held_;
-    return true;
-  }
-  const InputFile& file_;
-  std::vector<char> buffer_;
-  size_t at_ = 0, held_ = 0;
-  uint64_t read_ = 0;
+  Bytes bytes_;
+  std::string front_;
+  std::string_view left_;
 };
+
+// A compressed record of more than so many times the limit ends the file: few bytes can say very many.
+constexpr size_t kBomb = 16;
+constexpr const char* kIsBomb = "decompresses to far more than a record can be";
 
 class Splitter {
  public:
-  Splitter(const Bytes& bytes, const std::function<void(const Record&)>& take, size_t largest)
+  Splitter(const Cursor& bytes, const std::function<void(const Record&)>& take, size_t largest)
       : bytes_(bytes), take_(take), largest_(largest) {}
 
-  void lines(std::string_view text) {
+  // True while the file is to be read on.
+  bool lines(std::string_view text) {
     while (true) {
       const size_t end = text.find('\n');
       const std::string_view part = text.substr(0, end);
+      if (is_bomb(part.size() + 1)) return wrong(kIsBomb);
       text_ +=
           part.substr(0, largest_ + 1 - std::min(text_.size(), largest_ + 1));  // one byte beyond says it is passed
       if (blank_) blank_ = std::ranges::all_of(part, is_blank);
-      if (end == std::string_view::npos) return;
+      if (end == std::string_view::npos) return true;
       emit();
       ++line_, begun_ = line_;
       text.remove_prefix(end + 1);
@@ -61,6 +64,7 @@ class Splitter {
 
   // True while the file is to be read on.
   bool list(char c) {
+    if (is_bomb(1)) return wrong(kIsBomb);
     if (c == '\n') ++line_;
     if (in_text_) {
       keep(c);
@@ -114,23 +118,28 @@ class Splitter {
 
  private:
   enum class Place { before, element, after, closed };  // of an element of the list
+  bool is_bomb(size_t more) {
+    since_ += more;
+    return since_ > kBomb * largest_ && bytes_.compressed();
+  }
   void keep(char c) {
     if (text_.size() <= largest_) text_ += c;  // one byte beyond the limit says that it was passed
     if (!is_blank(c)) blank_ = false;
   }
   void emit() {
     if (!blank_) {
+      since_ = 0;
       const bool fits = text_.size() <= largest_;
       take_({number_++, begun_, fits ? std::string_view(text_) : std::string_view(),
-             fits ? std::string_view() : "larger than 64 MiB, the limit of a row", bytes_.read()});
+             fits ? std::string_view() : kTooLarge, bytes_.read()});
     }
     text_.clear();
     blank_ = true;
   }
 
-  const Bytes& bytes_;
+  const Cursor& bytes_;
   const std::function<void(const Record&)>& take_;
-  size_t largest_;
+  size_t largest_, since_ = 0;  // since_: bytes since the last record ended
   std::string text_;
   bool blank_ = true, in_text_ = false, escaped_ = false;
   Place place_ = Place::before;
@@ -138,27 +147,44 @@ class Splitter {
 };
 }  // namespace
 
-void read_records(const InputFile& file, const std::function<void(const Record&)>& take, size_t largest) {
-  Bytes bytes(file);
-  Splitter splitter(bytes, take, largest);
-  std::byte mark[3] = {};
-  if (file.size() >= 3) file.read_at(0, mark);
-  if (mark[0] == std::byte{0xEF} && mark[1] == std::byte{0xBB} && mark[2] == std::byte{0xBF}) {
+namespace {
+bool is_parquet(const InputFile& file) {
+  char magic[4] = {};
+  if (file.size() >= 4) file.read_at(0, std::as_writable_bytes(std::span(magic)));
+  return std::string_view(magic, 4) == "PAR1";
+}
+
+void split(Cursor& bytes, Splitter& splitter) {
+  if (bytes.begins_with("\xEF\xBB\xBF")) {
     splitter.wrong("begins with a byte-order mark; save it as UTF-8 without one");
     return;
   }
   char c = 0;
   bool more = bytes.next(c);
-  for (; more && is_blank(c); more = bytes.next(c)) splitter.lines({&c, 1});  // the first character decides
+  for (; more && is_blank(c); more = bytes.next(c))  // the first character decides
+    if (!splitter.lines({&c, 1})) return;
   if (more && c == '[') {
-    bool go_on = true;
-    while (go_on && bytes.next(c)) go_on = splitter.list(c);
-    if (go_on) splitter.end_of_list();
+    while (bytes.next(c))
+      if (!splitter.list(c)) return;
+    splitter.end_of_list();
     return;
   }
-  if (more) splitter.lines({&c, 1});
-  for (std::string_view part; !(part = bytes.next()).empty();) splitter.lines(part);
+  if (more && !splitter.lines({&c, 1})) return;
+  for (std::string_view part; !(part = bytes.next()).empty();)
+    if (!splitter.lines(part)) return;
   splitter.end_of_lines();
+}
+}  // namespace
+
+void read_records(const InputFile& file, const std::function<void(const Record&)>& take, size_t largest) {
+  if (is_parquet(file)) return read_parquet(file, take, largest);
+  Cursor bytes(file);
+  Splitter splitter(bytes, take, largest);
+  try {
+    split(bytes, splitter);
+  } catch (const DecodingError& error) {
+    splitter.wrong(error.what());
+  }
 }
 
 }  // namespace hone::data

@@ -46,7 +46,7 @@ Json settings_of(const DatasetOptions& options, ThreadPool& pool) {
     const DataFile& file = options.files[i];
     files.push_back({{"xxh3", hashes[i]},
                      {"type", kind(file.kind).name},
-                     {"whole", file.path.extension() == ".txt"},
+                     {"whole", is_whole_text(file)},
                      {"fields", file.names.fields},
                      {"roles", file.names.roles},
                      {"weight", file.weight},

@@ -190,13 +190,24 @@ TEST(ProblemsTest, FilesThatAreNotThere) {
             "support.yaml:4:17   adapter.path   not a folder: rows.jsonl");
   EXPECT_EQ(in.problem("", {"model.path=" + place + "x"}).find("--set model.path="), 0u);
   EXPECT_EQ(in.problem("  evaluation: [{path: " + in.model + ", type: text}]\n"),
-            "support.yaml:4:23   data.evaluation[0].path   a folder, not a file: model");
+            "support.yaml:4:23   data.evaluation[0].path   a folder, not a file: model; name its files, such as "
+            "model/*.jsonl");
+  EXPECT_EQ(in.problem("  evaluation: [{path: [" + in.rows + ", " + place + "*.json], type: text}]\n"),
+            "support.yaml:4:23   data.evaluation[0].path   no file matches *.json");
+  EXPECT_EQ(in.problem("  evaluation: [{path: {a: b}, type: text}]\n"),
+            "support.yaml:4:23   data.evaluation[0].path   expected a file, a pattern, or a list of them, got a map of "
+            "keys");
+  EXPECT_NE(in.problem("  evaluation: [{path: " + in.rows + ", type: text, fields: [a]}]\n")
+                .find("data.evaluation[0].fields   expected a map such as {messages: dialog}, got a list"),
+            std::string::npos);
   EXPECT_EQ(in.problem("  evaluation: [{path: '', type: text}]\n"),
             "support.yaml:4:23   data.evaluation[0].path   missing: which file?");
   EXPECT_EQ(in.problem("  evaluation: [{type: text}]\n"),
             "support.yaml:4:16   data.evaluation[0].path   missing: which file?");
   EXPECT_EQ(in.problem("  evaluation: [{path: " + in.other + "}]\n"),
-            "support.yaml:4:16   data.evaluation[0].type   missing: messages, alpaca, completion, text or tokens");
+            "support.yaml:4:16   data.evaluation[0].type   missing: messages, alpaca, completion, text … (hone recipe "
+            "--describe "
+            "type)");
   EXPECT_EQ(in.problem("  evaluation: [" + in.other + "]\n"),
             "support.yaml:4:16   data.evaluation[0]   expected {path: …, type: …}, got \"other.jsonl\"");
   EXPECT_EQ(in.problem("  evaluation: {path: a}\n"),

@@ -50,6 +50,7 @@ std::vector<KeyCase> cases(const RecipeFolder& in) {
       {"data.chat_variables", "[enable_thinking=false]", {"enable_thinking=false"}},
       {"data.chat_date", "2026-11-26", "2026-11-26"},
       {"data.parse_special_tokens", "true", true},
+      {"data.too_long", "split", "split"},
       {"data.bad_rows", "skip", "skip"},
       {"data.shards", "a b", "a b"},
       {"training.epochs", "0.5", 0.5},
@@ -120,6 +121,7 @@ TEST(RecipeTest, DefaultsAreTheDocumentedOnes) {
                            {"chat_variables", Json::array()},
                            {"chat_date", ""},
                            {"parse_special_tokens", false},
+                           {"too_long", "auto"},
                            {"bad_rows", "stop"},
                            {"shards", ""}}},
                          {"training",
@@ -184,7 +186,30 @@ TEST(RecipeTest, EveryWordOfEveryChoiceIsRead) {
       ++words;
     }
   }
-  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 2 + 8 + 3 + 5 + 2 + 3 + 4 + 2);
+  EXPECT_EQ(words, 2 + 2 + 3 + 3 + 2 + 2 + 8 + 4 + 3 + 5 + 2 + 3 + 4 + 2);
+}
+
+TEST(RecipeTest, FilesHaveManyNamesAndTheirOwnWords) {
+  const RecipeFolder in;
+  const std::string train = "data.train=[{path: [" + in.rows + ", " + (in.folder / "*er.jsonl").string() +
+                            "], type: messages, fields: {messages: dialog, role: \"a b\"}, roles: {customer: user}, "
+                            "weight: 0.5, append_end: false}]";
+  const Recipe recipe = in.read(in.minimal(), {train});
+  const DataFile& file = recipe.data.train[0];
+  EXPECT_EQ(file.path.list, (std::vector<std::string>{in.rows, (in.folder / "*er.jsonl").string()}));
+  EXPECT_EQ(files_of(file), (std::vector<std::string>{in.rows, in.other}));
+  EXPECT_EQ(file.fields, (Renames{{"messages", "dialog"}, {"role", "a b"}}));
+  EXPECT_EQ(file.roles, (Renames{{"customer", "user"}}));
+  EXPECT_EQ(file.weight, 0.5);
+  EXPECT_FALSE(file.append_end);
+  EXPECT_EQ(in.read(to_yaml(recipe)), recipe) << to_yaml(recipe);
+  EXPECT_EQ(to_json(recipe)["data"]["train"][0].dump(), Json({{"path", file.path.list},
+                                                              {"type", "messages"},
+                                                              {"fields", {{"messages", "dialog"}, {"role", "a b"}}},
+                                                              {"roles", {{"customer", "user"}}},
+                                                              {"weight", 0.5},
+                                                              {"append_end", false}})
+                                                            .dump());
 }
 
 TEST(RecipeTest, ReadsTheRecipeOfTheReadme) {

@@ -25,7 +25,8 @@ void run(const recipes::Recipe& recipe, bool rebuild) {
     std::cout << (terminal ? "\r\033[K" : "") << "prepare  " << trainer::progress_text(at, all.seconds())
               << (terminal ? "" : "\n") << std::flush;
   };
-  const trainer::Corpus corpus = trainer::read_corpus(recipe, base, tokenizer, {rebuild, progress});
+  const trainer::Corpus corpus =
+      trainer::read_corpus(recipe, base, tokenizer, {.rebuild = rebuild, .allow_pairs = true, .progress = progress});
   if (shown) std::cout << "\r\033[K";
   std::cout << corpus.receipt.text();
   const int64_t tokens = corpus.receipt.tokens + (corpus.receipt.evaluation ? corpus.receipt.evaluation->tokens : 0);

@@ -29,20 +29,41 @@ std::shared_ptr<const data::ChatFormat> chat_of(const recipes::Recipe& recipe,
   return chat_format_of(recipe.data, model, tokenizer, needed);
 }
 
+std::vector<data::DataFile> data_files(const recipes::DataFile& entry) {
+  data::Names names;
+  names.fields.insert(entry.fields.begin(), entry.fields.end());
+  names.roles.insert(entry.roles.begin(), entry.roles.end());
+  std::vector<data::DataFile> files;
+  for (const std::string& path : recipes::files_of(entry))
+    files.push_back({path, kind_of(entry.type), names, entry.weight, entry.append_end, entry.turns});
+  return files;
+}
+
 namespace {
+data::TooLong too_long_of(recipes::TooLong what) {
+  return what == recipes::TooLong::drop       ? data::TooLong::drop
+         : what == recipes::TooLong::split    ? data::TooLong::split
+         : what == recipes::TooLong::truncate ? data::TooLong::truncate
+                                              : data::TooLong::automatic;
+}
+
 data::DatasetOptions dataset_options(const recipes::Recipe& recipe, const std::vector<recipes::DataFile>& files,
                                      const Base& base, const std::optional<data::Tokenizer>& tokenizer, bool keep_all) {
   data::DatasetOptions options{.train_on = learned_of(recipe.data.train_on),
                                .roles = recipe.data.train_roles,
                                .max_length = recipe.data.max_length,
+                               .too_long = too_long_of(recipe.data.too_long),
                                .vocabulary = base.config.vocabulary,
                                .skip_bad = recipe.data.bad_rows == recipes::BadRows::skip,
                                .keep_all = keep_all};
-  for (const recipes::DataFile& file : files) {
-    options.files.push_back({.path = file.path, .kind = kind_of(file.type), .turns = file.turns});
-    require(tokenizer || file.type == recipes::RowType::tokens, ExitCode::input, base.directory.path().string(),
-            ": no tokenizer.json, and ", file.path,
-            " is text; copy the model's tokenizer.json there, or give tokenised rows (type: tokens)");
+  for (const recipes::DataFile& entry : files) {
+    const std::string title = base.directory.path().string();
+    for (data::DataFile& file : data_files(entry)) {
+      require(tokenizer || entry.type == recipes::RowType::tokens, ExitCode::input, title, ": no tokenizer.json, and ",
+              file.path.string(),
+              " is text; copy the model's tokenizer.json there, or give tokenised rows (type: tokens)");
+      options.files.push_back(std::move(file));
+    }
   }
   if (tokenizer) options.chat = chat_of(recipe, files, base.directory.path(), *tokenizer);
   return options;
@@ -86,11 +107,13 @@ data::PrepareOptions prepare_options(const recipes::Recipe& recipe, const Base& 
                                      const std::optional<data::Tokenizer>& tokenizer,
                                      const CorpusOptions& options = {}) {
   data::PrepareOptions how{.folder = shards_folder(recipe),
-                           .name = fs::path(recipe.data.train.at(0).path).stem().string(),
+                           .name = {},
                            .train = dataset_options(recipe, recipe.data.train, base, tokenizer, false),
                            .evaluation_split = recipe.data.evaluation_split,
                            .rebuild = options.rebuild,
                            .progress = options.progress};
+  require(!how.train.files.empty(), ExitCode::usage, "data.train: no file matches");
+  how.name = how.train.files[0].path.stem().string();
   if (!recipe.data.evaluation.empty())
     how.evaluation = dataset_options(recipe, recipe.data.evaluation, base, tokenizer, true);
   return how;
@@ -105,6 +128,11 @@ bool corpus_is_prepared(const recipes::Recipe& recipe, const Base& base,
 
 Corpus read_corpus(const recipes::Recipe& recipe, const Base& base, const std::optional<data::Tokenizer>& tokenizer,
                    const CorpusOptions& options) {
+  for (const recipes::DataFile& file : recipe.data.train)
+    require(options.allow_pairs || file.type != recipes::RowType::preference, ExitCode::usage,
+            "data.train: preference pairs are read and checked (hone prepare counts them), but this version does not "
+            "train on them yet; leave ",
+            file.path.list.at(0), " out");
   const data::PrepareOptions how = prepare_options(recipe, base, tokenizer, options);
   ThreadPool pool(threads_of(recipe));
   const data::Prepared prepared = data::prepare(how, tokenizer ? &*tokenizer : nullptr, pool);
@@ -115,6 +143,7 @@ Corpus read_corpus(const recipes::Recipe& recipe, const Base& base, const std::o
                 .hash = prepared.hash(),
                 .folder = prepared.folder(),
                 .reused = prepared.reused()};
+  if (corpus.receipt.reading.pairs > 0 && corpus.receipt.used == 0) return corpus;
   corpus.receipt.require_learned();
   corpus.batches = std::make_shared<const data::Batches>(*corpus.train, batch_options(recipe));
   corpus.receipt.packed = corpus.batches->packed();

@@ -13,7 +13,7 @@ namespace hone::trainer {
 
 struct Corpus {
   std::shared_ptr<const data::RowBlocks> train;
-  std::shared_ptr<const data::Batches> batches;  // of `train`
+  std::shared_ptr<const data::Batches> batches;  // of `train`; none where there are pairs alone
   std::vector<data::Row> evaluation;
   data::Receipt receipt;
   std::string hash;  // of the tokens and labels of both
@@ -23,6 +23,7 @@ struct Corpus {
 
 struct CorpusOptions {
   bool rebuild = false;
+  bool allow_pairs = false;  // preference pairs may be among the data: checked and counted, nothing to train on
   std::function<void(const data::PrepareProgress&)> progress{};
 };
 
@@ -49,6 +50,7 @@ data::TrainOn learned_of(recipes::TrainOn);
 // What conversations in these files become rows by; null where there can be none.
 std::shared_ptr<const data::ChatFormat> chat_of(const recipes::Recipe&, const std::vector<recipes::DataFile>&,
                                                 const fs::path& model, const data::Tokenizer&);
+std::vector<data::DataFile> data_files(const recipes::DataFile&);  // what its patterns match
 
 // data.shards, or its default: the folder shards beside output.dir.
 fs::path shards_folder(const recipes::Recipe&);

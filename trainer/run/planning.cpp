@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/rows/bytes.h"
 #include "data/rows/records.h"
 #include "kernels/core/cuda/device.h"
 #include "kernels/host/text.h"
@@ -23,7 +24,8 @@ constexpr double kShardToken = 4.2, kShardRow = 48;  // bytes of each in a shard
 
 uint64_t bytes_of(const std::vector<recipes::DataFile>& files) {
   uint64_t bytes = 0;
-  for (const recipes::DataFile& file : files) bytes += fs::file_size(file.path);
+  for (const recipes::DataFile& entry : files)
+    for (const std::string& path : recipes::files_of(entry)) bytes += fs::file_size(path);
   return bytes;
 }
 
@@ -45,39 +47,44 @@ Beginning read_beginning(const recipes::Recipe& recipe, const std::optional<data
                           .labels = {row.labels.begin() + int64_t(at), row.labels.begin() + int64_t(end)}});
     }
   };
-  for (const recipes::DataFile& file : recipe.data.train) {
-    const data::RowEncoder encoder(
-        {.kind = kind_of(file.type),
-         .train_on = learned_of(recipe.data.train_on),
-         .chat = tokenizer ? chat_of(recipe, recipe.data.train, recipe.model.path, *tokenizer) : nullptr,
-         .roles = recipe.data.train_roles,
-         .turns = file.turns},
-        tokenizer ? &*tokenizer : nullptr);
-    const data::RowReader reader(kind_of(file.type));
-    const bool text = file.type == recipes::RowType::text;
+  const auto chat = tokenizer ? chat_of(recipe, recipe.data.train, recipe.model.path, *tokenizer) : nullptr;
+  const auto read_file = [&](const data::DataFile& file) {
+    const data::RowEncoder encoder({.kind = file.kind,
+                                    .train_on = learned_of(recipe.data.train_on),
+                                    .append_end = file.append_end,
+                                    .chat = chat,
+                                    .roles = recipe.data.train_roles,
+                                    .turns = file.turns},
+                                   tokenizer ? &*tokenizer : nullptr);
+    const data::RowReader reader(file.kind, file.names);
+    const bool cut = file.kind == data::RowKind::text || recipe.data.too_long == recipes::TooLong::split;
     const InputFile input(file.path);
-    if (text && fs::path(file.path).extension() == ".txt") {
-      std::string beginning(std::min<uint64_t>(kReadOfFile, input.size()), '\0');
-      input.read_at(0, std::as_writable_bytes(std::span(beginning)));
+    if (data::is_whole_text(file)) {
+      data::Bytes bytes(input);
+      std::string beginning;
+      for (std::string_view part; beginning.size() < kReadOfFile && !(part = bytes.next()).empty();) beginning += part;
+      beginning.resize(std::min(beginning.size(), kReadOfFile));
       while (!beginning.empty() && !valid_utf8(beginning)) beginning.pop_back();  // a letter may be cut
-      keep(encoder.encode(data::PlainText{beginning}), true);
-      taken += beginning.size();
-      continue;
+      taken += bytes.compressed() ? bytes.read() : beginning.size();
+      keep(encoder.encode(data::PlainText{std::move(beginning)}), true);
+      return;
     }
-    size_t read = 0;
+    const bool compressed = data::Bytes(input).compressed();
+    uint64_t read = 0, end = 0;
     try {
       data::read_records(input, [&](const data::Record& record) {
         if (read > kReadOfFile) throw Enough();
-        const std::string where = joined(file.path, ":", record.line);
-        require(record.problem.empty(), ExitCode::input, where, ": ", record.problem);
+        require(record.problem.empty(), ExitCode::input, file.path.string(), ":", record.line, ": ", record.problem);
         for (const data::Content& said : reader.parse(record.text))
-          if (!std::holds_alternative<data::Preference>(said)) keep(encoder.encode(said), text);
-        read += record.text.size() + 1;
+          if (!std::holds_alternative<data::Preference>(said)) keep(encoder.encode(said), cut);
+        read += record.text.size() + 1, end = record.end;
       });
     } catch (const Enough&) {
     }
-    taken += read;
-  }
+    taken += compressed ? end : std::min(read, input.size());
+  };
+  for (const recipes::DataFile& entry : recipe.data.train)
+    for (const data::DataFile& file : data_files(entry)) read_file(file);
   require(!all.rows.empty(), ExitCode::input, "no row at the beginning of the data fits data.max_length");
   all.times = double(bytes_of(recipe.data.train)) / double(std::max<uint64_t>(taken, 1));
   return all;
@@ -99,7 +106,8 @@ fs::path file_to_read(const recipes::Recipe& recipe, const Corpus* corpus) {
     for (const auto& entry : fs::directory_iterator(corpus->folder, error))
       if (entry.path().extension() == ".h5" && (largest.empty() || entry.file_size() > fs::file_size(largest)))
         largest = entry.path();
-  return largest.empty() && !recipe.data.train.empty() ? fs::path(recipe.data.train.front().path) : largest;
+  return largest.empty() && !recipe.data.train.empty() ? fs::path(recipes::files_of(recipe.data.train.front()).at(0))
+                                                       : largest;
 }
 
 bool trains_everything(const recipes::Recipe& recipe) { return recipe.adapter.type == recipes::AdapterType::none; }

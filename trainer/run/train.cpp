@@ -331,7 +331,8 @@ class Run {
     for (const fs::path& file : entries_of(result))
       if (fs::is_regular_file(file)) files[file.filename().string()] = sha256_of_file(file);
     OrderedJson data = OrderedJson::array();
-    for (const recipes::DataFile& file : recipe_.data.train) data.push_back(file.path);
+    for (const recipes::DataFile& entry : recipe_.data.train)
+      for (const std::string& file : recipes::files_of(entry)) data.push_back(file);
     const fs::path tokenizer = base_.directory.path() / "tokenizer.json";
     OrderedJson device{{"type", stream_.device().type == DeviceType::cuda ? "cuda" : "cpu"}};
     if (stream_.device().type == DeviceType::cuda) {  // what it takes to get the same bits again

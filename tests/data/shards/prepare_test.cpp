@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <map>
 
@@ -67,6 +68,15 @@ class PrepareTest : public testing::Test {
     }
     return rows;
   }
+  // Stores the file within gzip instead.
+  void compress(DataFile& file) {
+    const std::string name = file.path.filename().string() + ".gz";
+    const gzFile out = gzopen((folder_ / name).c_str(), "wb");
+    const std::string bytes = contents(file.path);
+    EXPECT_EQ(gzwrite(out, bytes.data(), unsigned(bytes.size())), int(bytes.size()));
+    gzclose(out);
+    file.path = folder_ / name;
+  }
   static void expect_equal(const std::vector<Row>& got, const std::vector<Row>& want) {
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < got.size(); ++i) {
@@ -119,6 +129,25 @@ TEST_F(PrepareTest, HoldsWhatReadingGives) {
     }
 }
 
+// The same with rows that are split, repeated and left out by weight, and with compressed files.
+TEST_F(PrepareTest, HoldsWhatWeightsAndSplittingGive) {
+  for (const TooLong what : {TooLong::split, TooLong::truncate, TooLong::drop}) {
+    PrepareOptions how = options(false, 0.2);
+    how.train.max_length = 13, how.train.too_long = what;
+    how.train.files[0].weight = 2.5, how.train.files[1].weight = 0.4;
+    const Prepared prepared = run(how);
+    ThreadPool pool(2);
+    const auto [train, held_out] = Dataset::read(how.train, nullptr, pool).split_by_hash(0.2);
+    expect_equal(rows_of(*prepared.train()), train.rows());
+    expect_equal(prepared.evaluation(), held_out.rows());
+    const Receipt expected(train, &held_out, {}, true);
+    EXPECT_GT(expected.repeated, 20);
+    EXPECT_GT(expected.reading.left_out, 4);
+    EXPECT_EQ(prepared.receipt().text(), expected.text());
+    EXPECT_EQ(prepared.receipt().json(), expected.json());
+  }
+}
+
 TEST_F(PrepareTest, ASecondRunTakesWhatIsThere) {
   const PrepareOptions how = options(false, 0.2);
   const Prepared first = run(how);
@@ -168,6 +197,11 @@ TEST_F(PrepareTest, KilledAnywhereEndsWithTheSameBytes) {
     SCOPED_TRACE(own ? "evaluation of its own" : "evaluation split off");
     PrepareOptions how = options(own, own ? 0 : 0.2);
     how.shard_tokens = own ? 500 : 1500;
+    if (!own) {  // shards then end between the pieces and the copies of a row, too
+      how.train.max_length = 17, how.train.too_long = TooLong::split;
+      how.train.files[0].weight = 1.5, how.train.files[1].weight = 0.5;
+      compress(how.train.files[0]);
+    }
     const auto whole = bytes_of(run(how).folder());
     ASSERT_GE(whole.size(), 6u);  // two shards of each part, lengths, manifest
     ASSERT_TRUE(whole.contains("evaluation-000001.h5"));

@@ -48,7 +48,7 @@ def small_files():
         if row["real"] != row["real"] or abs(row["real"]) == float("inf"):
             row["real"] = None
         expected.append(row)
-    (HERE / "expected.json").write_text(json.dumps({"rows": rows, "types": expected}, indent=0, ensure_ascii=False) + "\n")
+    (HERE / "expected.json").write_text(json.dumps({"rows": rows, "types": expected}, ensure_ascii=False) + "\n")
 
 
 def encode(tokenizer, text):

@@ -65,6 +65,7 @@ class [[nodiscard]] Var {
   const Tensor& value() const { return value_; }
   const Slot& slot() const { return slot_; }
   bool wanted() const { return slot_.wanted(); }
+  bool remade() const { return memo_ != nullptr; }  // what keeps it keeps the way to make it again
 
  private:
   friend class Tape;

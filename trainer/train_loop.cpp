@@ -40,7 +40,7 @@ StepReport TrainLoop::step() {
   }
   for (const data::Batch& host : micro_batches) {
     const MemoryScope forward = memory_for(stream_, Memory::activations);
-    const DeviceBatch batch = upload(stream_, model_, host);
+    const DeviceBatch batch = upload(stream_, model_, host, options_.longest);
     Tape tape(stream_, {options_.seed, uint32_t(step_), micro++});
     const Var loss = objective_.summed_loss(tape, model_, batch, plan_.recompute);
     const MemoryScope backward = memory_for(stream_, Memory::workspace);

@@ -18,6 +18,8 @@ struct TrainOptions {
   kernels::AdamW adamw = {};
   OptimizerKind optimizer = OptimizerKind::adamw;
   std::function<double(int64_t step)> rate;  // learning rate of a step, counted from 0
+  // The longest a document may be, by which longrope decides between its factors; 0: each document by itself.
+  int64_t longest = 0;
 };
 
 struct StepReport {

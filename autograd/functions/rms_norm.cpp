@@ -5,12 +5,17 @@
 namespace hone::autograd {
 
 namespace {
+// What a norm sees as a row: x itself, or each of its heads where the weight is a head's.
+Tensor heads_of(const Tensor& x, const Tensor& weight) {
+  return x.width() == weight.width() ? x : x.view({x.elements() / weight.width(), weight.width()});
+}
+
 // x is either stored or itself remade; inv_rms is small and stored, so y comes back bit for bit.
 Remake remake_of(Saved x, Tensor inv_rms, Tensor weight) {
   return [x = std::move(x), inv_rms = std::move(inv_rms), weight = std::move(weight)](Stream& stream) {
     const Tensor& from = x.get(stream);
-    Tensor y(stream, from.shape(), from.dtype());
-    kernels::rms_norm_apply(stream, y, from, inv_rms, weight);
+    Tensor y(stream, from.shape(), from.dtype()), rows = heads_of(y, weight);
+    kernels::rms_norm_apply(stream, rows, heads_of(from, weight), inv_rms, weight);
     return y;
   };
 }
@@ -18,21 +23,25 @@ Remake remake_of(Saved x, Tensor inv_rms, Tensor weight) {
 
 Var rms_norm(Tape& tape, const Var& x, const Var& weight, double eps) {
   Stream& stream = tape.stream();
-  Tensor y(stream, x.value().shape(), x.value().dtype()),
-      inv_rms(stream, {x.value().rows()}, wide_of(x.value().dtype()));
-  kernels::rms_norm(stream, y, inv_rms, x.value(), weight.value(), eps);
+  Tensor y(stream, x.value().shape(), x.value().dtype()), rows = heads_of(y, weight.value()),
+                                                          inv_rms(stream, {rows.rows()}, wide_of(x.value().dtype()));
+  kernels::rms_norm(stream, rows, inv_rms, heads_of(x.value(), weight.value()), weight.value(), eps);
+  rows = {};
   const Saved saved = tape.save(x);
   return tape.record("rms_norm", {y, remake_of(saved, inv_rms, weight.value())}, {x, weight},
                      [saved, inv_rms, w = weight.value(), x = x.slot(), weight = weight.slot()](std::span<Tensor> dys,
                                                                                                 GradSink& grads) {
                        const Tensor& from = saved.get(grads.stream());
+                       const Tensor dy = heads_of(dys[0], w), rows = heads_of(from, w);
                        Tensor* const weights = weight.wanted() ? &grads.accumulator(weight) : nullptr;
-                       if (Tensor* const sum = grads.sum(x))
-                         return kernels::rms_norm_backward(grads.stream(), sum, weights, dys[0], from, inv_rms, w, sum);
-                       Tensor dx;
-                       if (x.wanted()) dx = Tensor(grads.stream(), from.shape(), from.dtype());
-                       kernels::rms_norm_backward(grads.stream(), dx ? &dx : nullptr, weights, dys[0], from, inv_rms,
-                                                  w);
+                       if (const Tensor* const sum = grads.sum(x)) {
+                         Tensor to = heads_of(*sum, w);
+                         return kernels::rms_norm_backward(grads.stream(), &to, weights, dy, rows, inv_rms, w, &to);
+                       }
+                       Tensor dx, to;
+                       if (x.wanted()) dx = Tensor(grads.stream(), from.shape(), from.dtype()), to = heads_of(dx, w);
+                       kernels::rms_norm_backward(grads.stream(), to ? &to : nullptr, weights, dy, rows, inv_rms, w);
+                       to = {};
                        grads.add(x, std::move(dx));
                      });
 }

@@ -14,7 +14,7 @@ constexpr int kAddThreads = 128, kRowsAtOnce = 8;
 // A kernel cannot refuse a token: the row of one outside the vocabulary is not a number, so neither is the loss.
 template <class T, class Stored, int count>
 __global__ void __launch_bounds__(kWalkThreads)
-    embedding_kernel(Rows<T> y, const int32_t* tokens, Rows<const Stored> table) {
+    embedding_kernel(Rows<T> y, const int32_t* tokens, Rows<const Stored> table, Computed<T> scale) {
   walk<count>(
       y.count, y.width,
       [&](int64_t row, int64_t i) {
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(kWalkThreads)
         const auto in = widened(v);
         Vector<Computed<T>, count> out;
 #pragma unroll
-        for (int j = 0; j < count; ++j) out.value[j] = Computed<T>(in.value[j]);
+        for (int j = 0; j < count; ++j) out.value[j] = Computed<T>(in.value[j]) * scale;
         store_vector(row_of(y, row) + i, narrowed<T>(out));
       });
 }
@@ -103,7 +103,8 @@ __global__ void __launch_bounds__(kSortDigits) move_positions_kernel(const __gri
 // shares the columns. kRowsAtOnce rows are under way together, because a token may come thousands of times.
 template <class T, int count>
 __global__ void __launch_bounds__(kAddThreads)
-    add_rows_kernel(Rows<Computed<T>> dtable, Rows<const T> dy, const int32_t* tokens, const int32_t* order) {
+    add_rows_kernel(Rows<Computed<T>> dtable, Rows<const T> dy, const int32_t* tokens, const int32_t* order,
+                    Computed<T> scale) {
   int64_t at = blockIdx.x;
   const int32_t token = tokens[order[at]];
   if (token < 0 || token >= dtable.count) return;
@@ -118,7 +119,7 @@ __global__ void __launch_bounds__(kAddThreads)
   const auto add = [&](const Vector<T, count>& row) {
     const auto v = widened(row);
 #pragma unroll
-    for (int j = 0; j < count; ++j) sum.value[j] += v.value[j];
+    for (int j = 0; j < count; ++j) sum.value[j] += v.value[j] * scale;
   };
 #ifndef MUTANT_EMBEDDING_PAST_THE_LAST
   const auto mine = [&](int64_t place) { return place < dy.count && tokens[order[place]] == token; };
@@ -137,7 +138,7 @@ __global__ void __launch_bounds__(kAddThreads)
   store_vector(to, sum);
 }
 
-void embedding(Stream& stream, Tensor& y, const Tensor& tokens, const Tensor& table) {
+void embedding(Stream& stream, Tensor& y, const Tensor& tokens, const Tensor& table, double scale) {
   visit_stored(y.dtype(), [&]<class StoredTo>() {
     visit_stored(table.dtype(), [&]<class StoredFrom>() {
       using To = Native<StoredTo>;
@@ -147,7 +148,7 @@ void embedding(Stream& stream, Tensor& y, const Tensor& tokens, const Tensor& ta
       constexpr int kMost = std::min(kVector<To>, kVector<From>);
       in_vectors<kMost>(fit<kMost>(to) && fit<kMost>(from), [&]<int count>() {
         launch(stream, embedding_kernel<To, From, count>, walk_grid<count>(to), {kWalkThreads}, 0, to,
-               tokens.data<int32_t>(), from);
+               tokens.data<int32_t>(), from, Computed<To>(scale));
       });
     });
   });
@@ -177,7 +178,8 @@ const int32_t* sorted_positions(Stream& stream, Tensor& scratch, const Tensor& t
 }
 }  // namespace
 
-void embedding_backward(Stream& stream, Tensor& dtable, Tensor& scratch, const Tensor& dy, const Tensor& tokens) {
+void embedding_backward(Stream& stream, Tensor& dtable, Tensor& scratch, const Tensor& dy, const Tensor& tokens,
+                        double scale) {
   if (tokens.elements() == 0) return;
   visit_stored(dy.dtype(), [&]<class Stored>() {
     using T = Native<Stored>;
@@ -187,7 +189,7 @@ void embedding_backward(Stream& stream, Tensor& dtable, Tensor& scratch, const T
     in_vectors<kVector<T>>(fit<kVector<T>>(to) && aligned(from), [&]<int count>() {
       const int64_t columns = int64_t(kAddThreads) * count;
       launch(stream, add_rows_kernel<T, count>, {from.count, (to.width + columns - 1) / columns}, {kAddThreads}, 0, to,
-             from, tokens.data<int32_t>(), order);
+             from, tokens.data<int32_t>(), order, Computed<T>(scale));
     });
   });
 }

@@ -14,13 +14,13 @@ namespace cpu {
 void gather_rows(Stream&, Tensor& y, const Tensor& x, const Tensor& rows);
 void scatter_rows(Stream&, Tensor& y, const Tensor& x, const Tensor& rows);
 void softmax_block(Stream&, RunningSoftmax& running, Tensor* weights, Tensor* sums, Tensor& logits,
-                   const Tensor& labels, int64_t first);
+                   const Tensor& labels, int64_t first, double softcap);
 void copy_labelled(Stream&, Tensor& y, const Tensor& rows, const Tensor& block, const Tensor& labels, int64_t first);
 void softmax_loss(Stream&, RunningSoftmax& running);
-void softmax_hidden_gradient(Stream&, Tensor& dh, const Tensor& rows, const Tensor& sums,
-                             const RunningSoftmax& running);
+void softmax_hidden_gradient(Stream&, Tensor& dh, const Tensor& rows, const Tensor& sums, const RunningSoftmax& running,
+                             double softcap);
 void softmax_gradient(Stream&, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp, const Tensor& labels,
-                      const Tensor& dloss, int64_t first);
+                      const Tensor& dloss, int64_t first, double softcap);
 void sum_in_order(Stream&, Tensor& total, const Tensor& values);
 }  // namespace cpu
 namespace cuda {
@@ -120,9 +120,10 @@ class Walk {
 }  // namespace
 
 void linear_cross_entropy(Stream& stream, Tensor& losses, Tensor& log_sum_exp, Tensor* dh, const Tensor& h,
-                          const LinearWeight& weight, const Targets& targets, int64_t chunk) {
+                          const LinearWeight& weight, const Targets& targets, int64_t chunk, double softcap) {
   const Check check("linear_cross_entropy", stream);
   check_arguments(check, log_sum_exp, dh, h, weight, targets);
+  check.that(softcap >= 0, "softcap must not be negative, got ", softcap);
   check("losses", losses, {targets.count}, wide_of(h.dtype()));
   if (dh) fill(stream, *dh, 0);
   Walk walk(stream, h, weight, targets, chunk, dh != nullptr);
@@ -135,7 +136,7 @@ void linear_cross_entropy(Stream& stream, Tensor& losses, Tensor& log_sum_exp, T
       count_bytes(stream, bytes_of(block.logits) + (dh ? bytes_of(block.weights) : 0));
       run_on<&cpu::softmax_block, &cuda::softmax_block>(stream, running, dh ? &block.weights : nullptr,
                                                         dh && block.first > 0 ? &part.sums : nullptr, block.logits,
-                                                        part.labels, block.first);
+                                                        part.labels, block.first, softcap);
       if (!dh) return;
       walk.add_up(part, block);
       const double share = double(block.vectors.rows()) / double(linear_outputs(weight));
@@ -145,7 +146,8 @@ void linear_cross_entropy(Stream& stream, Tensor& losses, Tensor& log_sum_exp, T
     });
     if (dh) {
       count_bytes(stream, bytes_of(part.sums) + 2 * bytes_of(part.hidden));
-      run_on<&cpu::softmax_hidden_gradient, &cuda::softmax_hidden_gradient>(stream, *dh, part.rows, part.sums, running);
+      run_on<&cpu::softmax_hidden_gradient, &cuda::softmax_hidden_gradient>(stream, *dh, part.rows, part.sums, running,
+                                                                            softcap);
     }
     run_on<&cpu::softmax_loss, &cuda::softmax_loss>(stream, running);
   });
@@ -153,7 +155,7 @@ void linear_cross_entropy(Stream& stream, Tensor& losses, Tensor& log_sum_exp, T
 
 void linear_cross_entropy_backward(Stream& stream, Tensor* dh, Tensor* dweight, const Tensor& dloss, const Tensor& h,
                                    const LinearWeight& weight, const Tensor& log_sum_exp, const Targets& targets,
-                                   int64_t chunk) {
+                                   int64_t chunk, double softcap) {
   const Check check("linear_cross_entropy_backward", stream);
   check_arguments(check, log_sum_exp, dh, h, weight, targets);
   check("dloss", dloss, {1}, wide_of(h.dtype()));
@@ -164,7 +166,7 @@ void linear_cross_entropy_backward(Stream& stream, Tensor* dh, Tensor* dweight, 
     const Tensor lse = log_sum_exp.flat_range(part.begin, {part.count});
     walk.for_each_block(part, [&](Block& block) {
       run_on<&cpu::softmax_gradient, &cuda::softmax_gradient>(stream, block.weights, block.logits, lse, part.labels,
-                                                              dloss, block.first);
+                                                              dloss, block.first, softcap);
       if (dweight) {
         Tensor rows = dweight->row_range(block.first, block.first + block.vectors.rows());
         linear_weight_gradient(stream, rows, block.weights, part.hidden);

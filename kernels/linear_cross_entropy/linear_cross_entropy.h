@@ -29,15 +29,16 @@ constexpr LossSizes loss_sizes(DeviceType target) {
   return target == DeviceType::cuda ? LossSizes{2048, 8192} : LossSizes{512, 4096};
 }
 
+// A `softcap` that is not 0 turns logits z into softcap * tanh(z / softcap) first (Gemma 2).
 // Overwrites losses and log_sum_exp and, where not null, dh (T, width) with the gradient of sum(losses): zeros where no
 // label is. With a frozen head that is all the way back needs, so the logits are made once. chunk 0: what suits the
 // device.
 void linear_cross_entropy(Stream&, Tensor& losses, Tensor& log_sum_exp, Tensor* dh, const Tensor& h,
-                          const LinearWeight& weight, const Targets&, int64_t chunk = 0);
+                          const LinearWeight& weight, const Targets&, int64_t chunk = 0, double softcap = 0);
 // The same gradient times dloss (1), with the logits made again: overwrites dh, adds to dweight; either may be null.
 void linear_cross_entropy_backward(Stream&, Tensor* dh, Tensor* dweight, const Tensor& dloss, const Tensor& h,
                                    const LinearWeight& weight, const Tensor& log_sum_exp, const Targets&,
-                                   int64_t chunk = 0);
+                                   int64_t chunk = 0, double softcap = 0);
 // total (1) = sum of values, added in double in an order that their number alone decides.
 void sum_in_order(Stream&, Tensor& total, const Tensor& values);
 

@@ -10,6 +10,19 @@ namespace hone::kernels::cuda {
 
 constexpr int kLossThreads = 256, kLossWarps = kLossThreads / 32;
 
+// ---- a soft cap of logits
+
+template <class T>
+__device__ __forceinline__ T capped(T z, T softcap) {
+  return softcap > 0 ? softcap * std::tanh(z / softcap) : z;
+}
+// The cap's derivative where its value is z.
+template <class T>
+__device__ __forceinline__ T softcap_slope(T z, T softcap) {
+  const T share = softcap > 0 ? z / softcap : T(0);
+  return 1 - share * share;
+}
+
 // ---- a row of logits in registers
 
 constexpr int kLogits = int(loss_sizes(DeviceType::cuda).block / kLossThreads);  // a thread's share of a row
@@ -42,6 +55,7 @@ struct SoftmaxBlock {
   Rows<const Sum> logits;
   const int32_t* labels;
   int64_t first;
+  Sum softcap;  // 0: none
 };
 
 // weights[i] = e to the (logit - best), where best is the largest so far; what was added up with an earlier one
@@ -60,7 +74,13 @@ __global__ void __launch_bounds__(kLossThreads) softmax_block_kernel(const __gri
   const Sum before = is_first ? -Sum(INFINITY) : p.best[row];
   Logits<Sum, count> z;
   for_each_vector<Sum, count>(z, width, [&](int i, auto& v) { v = load_vector<count>(logits + i); });
-  if (is_leader && label >= 0 && label < width) p.of_label[row] = logits[label];  // while all of the row is under way
+  if (is_leader && label >= 0 && label < width)
+    p.of_label[row] = capped(logits[label], p.softcap);  // while all of the row is under way
+  if (p.softcap > 0)
+    for_each_vector<Sum, count>(z, width, [&](int, auto& v) {
+#pragma unroll
+      for (int j = 0; j < count; ++j) v.value[j] = capped(v.value[j], p.softcap);
+    });
   Sum best = before;
   for_each_vector<Sum, count>(z, width, [&](int, auto& v) {
 #pragma unroll
@@ -77,7 +97,11 @@ __global__ void __launch_bounds__(kLossThreads) softmax_block_kernel(const __gri
   Sum sum = 0;
   for_each_vector<Sum, count>(z, width, [&](int, auto& v) {
 #pragma unroll
-    for (int j = 0; j < count; ++j) sum += v.value[j] = std::exp(v.value[j] - best);
+    for (int j = 0; j < count; ++j) {  // the sum is of the softmax alone, the gradient's weights pass through the cap
+      const Sum slope = softcap_slope(v.value[j], p.softcap), e = std::exp(v.value[j] - best);
+      sum += e;
+      v.value[j] = e * slope;
+    }
   });
   if (p.weights.data) {  // perhaps over the logits, which all threads have read
     T* const weights = row_of(p.weights, row);
@@ -109,7 +133,7 @@ __global__ void __launch_bounds__(kLossThreads) softmax_block_kernel(const __gri
 template <class T, int count>
 __global__ void __launch_bounds__(kWalkThreads)
     softmax_gradient_kernel(Rows<T> dlogits, Rows<const Computed<T>> logits, const Computed<T>* log_sum_exp,
-                            const int32_t* labels, const Computed<T>* dloss, int64_t first) {
+                            const int32_t* labels, const Computed<T>* dloss, int64_t first, Computed<T> softcap) {
   using Sum = Computed<T>;
   const Sum seed = *dloss;
   walk<count>(
@@ -119,7 +143,10 @@ __global__ void __launch_bounds__(kWalkThreads)
         const int label = labels[row] - int(first + i);
         auto v = load_vector<count>(row_of(logits, row) + i);
 #pragma unroll
-        for (int j = 0; j < count; ++j) v.value[j] = (std::exp(v.value[j] - log_sum) - Sum(j == label)) * seed;
+        for (int j = 0; j < count; ++j) {
+          const Sum logit = capped(v.value[j], softcap);
+          v.value[j] = (std::exp(logit - log_sum) - Sum(j == label)) * softcap_slope(logit, softcap) * seed;
+        }
         return narrowed<T>(v);
       },
       [&](int64_t row, int64_t i, const Vector<T, count>& v) { store_vector(row_of(dlogits, row) + i, v); });
@@ -145,16 +172,19 @@ __global__ void __launch_bounds__(kWalkThreads)
 // dh holds the label's vector: it becomes the mean of all vectors by their weights, less that one.
 template <class T, int count>
 __global__ void __launch_bounds__(kWalkThreads)
-    softmax_hidden_gradient_kernel(Rows<T> dh, const int32_t* rows, Rows<const Computed<T>> sums, const double* sum) {
+    softmax_hidden_gradient_kernel(Rows<T> dh, const int32_t* rows, Rows<const Computed<T>> sums, const double* sum,
+                                   const Computed<T>* logit_of_label, Computed<T> softcap) {
   using Sum = Computed<T>;
   walk<count>(
       sums.count, sums.width,
       [&](int64_t row, int64_t i) {
         const Sum inverse = 1 / Sum(sum[row]);  // not in double, which some GPUs divide slowly
+        // Rounded as the weights are: a label that is all of the softmax has no gradient.
+        const Sum slope = softcap > 0 ? Sum(narrowed<T>(softcap_slope(logit_of_label[row], softcap))) : Sum(1);
         auto v = load_vector<count>(row_of(sums, row) + i);
         const auto of_label = widened(load_vector<count>(row_of(dh, rows[row]) + i));
 #pragma unroll
-        for (int j = 0; j < count; ++j) v.value[j] = v.value[j] * inverse - of_label.value[j];
+        for (int j = 0; j < count; ++j) v.value[j] = v.value[j] * inverse - of_label.value[j] * slope;
         return narrowed<T>(v);
       },
       [&](int64_t row, int64_t i, const Vector<T, count>& v) { store_vector(row_of(dh, rows[row]) + i, v); });
@@ -230,7 +260,7 @@ void scatter_rows(Stream& stream, Tensor& y, const Tensor& x, const Tensor& rows
 }
 
 void softmax_block(Stream& stream, RunningSoftmax& running, Tensor* weights, Tensor* sums, Tensor& logits,
-                   const Tensor& labels, int64_t first) {
+                   const Tensor& labels, int64_t first, double softcap) {
   visit_stored(weights ? weights->dtype() : logits.dtype(), [&]<class Stored>() {
     using T = Native<Stored>;
     using Sum = Wide<Stored>;
@@ -242,7 +272,8 @@ void softmax_block(Stream& stream, RunningSoftmax& running, Tensor* weights, Ten
                             .sums = sums ? sums->as_rows<Sum>() : Rows<Sum>{},
                             .logits = std::as_const(logits).as_rows<Sum>(),
                             .labels = labels.data<int32_t>(),
-                            .first = first};
+                            .first = first,
+                            .softcap = Sum(softcap)};
     require(p.logits.width <= kLogits * kLossThreads, "[softmax_block] rows of ", p.logits.width, " logits");
     in_vectors<kMost>(fit<kMost>(p.weights, p.sums, p.logits), [&]<int count>() {
       launch(stream, softmax_block_kernel<T, count>, {p.logits.count}, {kLossThreads}, 0, p);
@@ -272,7 +303,7 @@ void softmax_loss(Stream& stream, RunningSoftmax& running) {
 }
 
 void softmax_hidden_gradient(Stream& stream, Tensor& dh, const Tensor& rows, const Tensor& sums,
-                             const RunningSoftmax& running) {
+                             const RunningSoftmax& running, double softcap) {
   visit_stored(dh.dtype(), [&]<class Stored>() {
     using T = Native<Stored>;
     constexpr int kMost = kVector<Computed<T>>;
@@ -280,13 +311,14 @@ void softmax_hidden_gradient(Stream& stream, Tensor& dh, const Tensor& rows, con
     const Rows<const Computed<T>> from = sums.as_rows<Wide<Stored>>();
     in_vectors<kMost>(fit<kMost>(to, from), [&]<int count>() {
       launch(stream, softmax_hidden_gradient_kernel<T, count>, walk_grid<count>(from), {kWalkThreads}, 0, to,
-             rows.data<int32_t>(), from, running.sum.data<double>());
+             rows.data<int32_t>(), from, running.sum.data<double>(), running.of_label.data<Wide<Stored>>(),
+             Wide<Stored>(softcap));
     });
   });
 }
 
 void softmax_gradient(Stream& stream, Tensor& dlogits, const Tensor& logits, const Tensor& log_sum_exp,
-                      const Tensor& labels, const Tensor& dloss, int64_t first) {
+                      const Tensor& labels, const Tensor& dloss, int64_t first, double softcap) {
   visit_stored(dlogits.dtype(), [&]<class Stored>() {
     using T = Native<Stored>;
     using Sum = Wide<Stored>;
@@ -295,7 +327,7 @@ void softmax_gradient(Stream& stream, Tensor& dlogits, const Tensor& logits, con
     const Rows<const Sum> from = logits.as_rows<Sum>();
     in_vectors<kMost>(fit<kMost>(to, from), [&]<int count>() {
       launch(stream, softmax_gradient_kernel<T, count>, walk_grid<count>(from), {kWalkThreads}, 0, to, from,
-             log_sum_exp.data<Sum>(), labels.data<int32_t>(), dloss.data<Sum>(), first);
+             log_sum_exp.data<Sum>(), labels.data<int32_t>(), dloss.data<Sum>(), first, Sum(softcap));
     });
   });
 }

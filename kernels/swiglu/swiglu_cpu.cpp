@@ -1,12 +1,28 @@
+#include "kernels/swiglu/swiglu.h"
+
 #include <algorithm>
 
 #include "kernels/core/lanes.h"
-#include "kernels/swiglu/swiglu.h"
 
 namespace hone::kernels::cpu {
 
-void swiglu(Stream& stream, Tensor& y, const Tensor& gate, const Tensor& up) {
-  visit_stored(y.dtype(), [&]<class T>() {
+namespace {
+template <Activation activation, class T>
+[[gnu::always_inline]] inline T sigmoid_of(T g) {
+  return 1 / (1 + exp_of(-activation_argument<activation>(g)));
+}
+
+// Calls body for the type of the rows and the activation.
+template <class F>
+void visit(const Tensor& tensor, Activation activation, F&& body) {
+  visit_stored(tensor.dtype(), [&]<class T>() {
+    visit_activation(activation, [&]<Activation chosen>() { body.template operator()<T, chosen>(); });
+  });
+}
+}  // namespace
+
+void swiglu(Stream& stream, Tensor& y, const Tensor& gate, const Tensor& up, Activation activation) {
+  visit(y, activation, [&]<class T, Activation chosen>() {
     using Sum = Wide<T>;
     const Rows<T> to = y.as_rows<T>();
     const Rows<const T> gates = gate.as_rows<T>(), ups = up.as_rows<T>();
@@ -14,15 +30,16 @@ void swiglu(Stream& stream, Tensor& y, const Tensor& gate, const Tensor& up) {
       for (int64_t r = begin; r < end; ++r) {
         T* const out = to[r];
         const T *const g = gates[r], *const u = ups[r];
-        for (int64_t i = 0; i < to.width; ++i) out[i] = T(Sum(g[i]) / (1 + exp_of(-Sum(g[i]))) * Sum(u[i]));
+        for (int64_t i = 0; i < to.width; ++i)
+          out[i] = T(Sum(g[i]) / (1 + exp_of(-activation_argument<chosen>(Sum(g[i])))) * Sum(u[i]));
       }
     });
   });
 }
 
-void swiglu_backward(Stream& stream, Tensor& dgate, Tensor& dup, const Tensor& dy, const Tensor& gate,
-                     const Tensor& up) {
-  visit_stored(dy.dtype(), [&]<class T>() {
+void swiglu_backward(Stream& stream, Tensor& dgate, Tensor& dup, const Tensor& dy, const Tensor& gate, const Tensor& up,
+                     Activation activation) {
+  visit(dy, activation, [&]<class T, Activation chosen>() {
     using Sum = Wide<T>;
     const Rows<T> dgates = dgate.as_rows<T>(), dups = dup.as_rows<T>();
     const Rows<const T> dys = dy.as_rows<T>(), gates = gate.as_rows<T>(), ups = up.as_rows<T>();
@@ -34,8 +51,8 @@ void swiglu_backward(Stream& stream, Tensor& dgate, Tensor& dup, const Tensor& d
           const int64_t n = std::min(kPiece, dys.width - at);
           const T *const d = dys[r] + at, *const g = gates[r] + at, *const u = ups[r] + at;
           for (int64_t i = 0; i < n; ++i) {
-            const Sum dyi = Sum(d[i]), gi = Sum(g[i]), sigmoid = 1 / (1 + exp_of(-gi));
-            dg[i] = T(dyi * Sum(u[i]) * sigmoid * (1 + gi * (1 - sigmoid)));
+            const Sum dyi = Sum(d[i]), gi = Sum(g[i]), sigmoid = sigmoid_of<chosen>(gi);
+            dg[i] = T(dyi * Sum(u[i]) * sigmoid * (1 + gi * (1 - sigmoid) * activation_slope<chosen>(gi)));
             du[i] = T(dyi * gi * sigmoid);
           }
           std::copy_n(dg, n, dgates[r] + at);

@@ -74,7 +74,7 @@ class Model {
     };
     const Var h = ag::rms_norm(tape, x, tape.parameter(attention_norm_), 1e-5), hd = dropped(h, 1);
     const std::vector<Var> qkv = ag::linears(tape, h, hd, qkv_);
-    const auto [q, k] = ag::rope(tape, qkv[0], qkv[1], turns_);
+    const auto [q, k] = ag::rope(tape, qkv[0], qkv[1], turns_, turns_.width());
     const Var o = ag::attention(tape, q, k, qkv[2], documents_, {kHeads, kKvHeads, kHeadDim});
     const auto [sum, m] = ag::residual_rms_norm(tape, x, ag::linears(tape, o, dropped(o, 2), o_).front(),
                                                 tape.parameter(mlp_norm_), 1e-5);

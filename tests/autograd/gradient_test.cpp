@@ -244,7 +244,7 @@ TEST_F(Gradient, RopeOfBothAndOfOne) {
   for (const bool both : {true, false})
     check(
         [&](Tape& tape, auto x) {
-          const auto [q, k] = ag::rope(tape, x[0], both ? x[1] : tape.constant(x[0].value()), turns);
+          const auto [q, k] = ag::rope(tape, x[0], both ? x[1] : tape.constant(x[0].value()), turns, turns.width());
           return both ? std::vector{q, k} : std::vector{q};
         },
         both ? std::vector<Shape>{{5, 8}, {5, 4}} : std::vector<Shape>{{5, 8}});
@@ -262,6 +262,34 @@ TEST_F(Gradient, AttentionAcrossTilesAndDocuments) {
 TEST_F(Gradient, Swiglu) {
   check([](Tape& tape, auto x) { return std::vector{ag::swiglu(tape, x[0], x[1])}; }, {{17, 3}, {17, 3}});
   check([](Tape& tape, auto x) { return std::vector{ag::swiglu(tape, x[0], x[0])}; }, {{3, 7}});
+  for (const kernels::Activation activation : {kernels::Activation::silu, kernels::Activation::gelu_tanh}) {
+    check([&](Tape& tape, auto x) { return std::vector{ag::swiglu(tape, x[0], x[1], activation)}; },
+          {{17, 3}, {17, 3}});
+    check([&](Tape& tape, auto x) { return std::vector{ag::swiglu(tape, x[0], activation)}; }, {{17, 6}});
+  }
+}
+
+TEST_F(Gradient, SplitQkv) {
+  check(
+      [](Tape& tape, auto x) {
+        auto [q, k, v] = ag::split_qkv(tape, x[0], 6, 4);
+        return std::vector{q, k, v};
+      },
+      {{5, 14}});
+  check([](Tape& tape, auto x) { return std::vector{ag::split_qkv(tape, x[0], 6, 4).k}; }, {{5, 14}});
+}
+
+TEST_F(Gradient, RmsNormOfEachHead) {
+  for (const bool trainable : {true, false}) {
+    const auto w = parameter({3}, 33, trainable);
+    check([&](Tape& tape, auto x) { return std::vector{ag::rms_norm(tape, x[0], tape.parameter(w), 1e-5)}; }, {{5, 12}},
+          {w});
+    check(  // its input's gradient has begun elsewhere
+        [&](Tape& tape, auto x) {
+          return std::vector{ag::rms_norm(tape, x[0], tape.parameter(w), 1e-5), ag::add(tape, x[0], x[0])};
+        },
+        {{5, 12}}, {w});
+  }
 }
 
 TEST_F(Gradient, DropoutOfAFixedMask) {
@@ -273,8 +301,10 @@ TEST_F(Gradient, LinearCrossEntropy) {
   for (const bool trainable : {true, false})
     for (const int64_t chunk : {1, 3, 64}) {
       const auto w = parameter({9, 5}, 41, trainable);
-      check([&](Tape& tape, auto x) { return std::vector{ag::linear_cross_entropy(tape, x[0], w, asked, chunk)}; },
-            {{7, 5}}, {w});
+      for (const double softcap : {0.0, 1.3})
+        check([&](Tape& tape,
+                  auto x) { return std::vector{ag::linear_cross_entropy(tape, x[0], w, asked, chunk, softcap)}; },
+              {{7, 5}}, {w});
     }
   const QuantizedTensor w = quantized({33, 5}, true);
   check([&](Tape& tape, auto x) { return std::vector{ag::linear_cross_entropy(tape, x[0], w, asked, 3)}; }, {{7, 5}});
@@ -287,7 +317,7 @@ TEST_F(Gradient, ATiedParameterUsedTwice) {
   check(
       [&](Tape& tape, auto) {
         return std::vector{ag::linear_cross_entropy(
-            tape, ag::embedding(tape, tokens, tape.parameter(w), DType::float64), w, asked, 64)};
+            tape, ag::embedding(tape, tokens, tape.parameter(w), DType::float64, 1.7), w, asked, 64)};
       },
       {}, {w});
 }

@@ -4,7 +4,7 @@
     python3.11 -m venv venv
     venv/bin/pip install torch==2.15.0 transformers==5.23.0 peft==0.21.2 bitsandbytes==0.50.2 \
         safetensors==0.8.0 accelerate==1.15.0 tokenizers==0.23.3 numpy==2.4.6
-    venv/bin/python tests/golden/make_golden.py [models] [training] [schedules] [nf4] [adamw] [adamw8] [sampling] [attention]
+    venv/bin/python tests/golden/make_golden.py [models] [training] [schedules] [nf4] [adamw] [adamw8] [sampling] [attention] [families]
 
 Without arguments everything is made. Seeds are fixed: run twice on one machine the files are byte-identical; another
 processor may change last digits of what is computed (expected.*), never of weights and rows. README.md says what each
@@ -40,7 +40,7 @@ def check_versions():
 
 def main():
     check_versions()
-    parts = ["models", "training", "schedules", "nf4", "adamw", "adamw8", "sampling", "attention"]
+    parts = ["models", "training", "schedules", "nf4", "adamw", "adamw8", "sampling", "attention", "families"]
     for name in sys.argv[1:] or parts:
         if name not in parts:
             sys.exit(f"unknown part {name}; parts are {', '.join(parts)}")

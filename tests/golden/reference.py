@@ -110,7 +110,8 @@ def save_adapter(model, folder):
     path = os.path.join(folder, "adapter_config.json")
     with open(path) as file:
         config = json.load(file)
-    config["target_modules"] = sorted(config["target_modules"])  # a set: its order changes from run to run
+    if not isinstance(config["target_modules"], str):
+        config["target_modules"] = sorted(config["target_modules"])  # a set: its order changes from run to run
     write_json(path, config)
 
 

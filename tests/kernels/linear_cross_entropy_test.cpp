@@ -38,13 +38,14 @@ Targets targets(Stream& stream, const Case& c) {
   return {Tensor::from(stream, {count}, c.rows), Tensor::from(stream, {count}, labels), count};
 }
 
-TEST_P(LinearCrossEntropy, AndItsGradientsAreTheFormulas) {
+// softcap 0: none.
+void check_formulas(Stream& stream_of_test, bool on_cuda, double softcap) {
   for (const Case& c : kCases)
     for (const auto& [dtype, stored] : {std::pair{DType::float32, DType::float32},
                                         {DType::float64, DType::float64},
                                         {DType::bfloat16, DType::bfloat16},
                                         {DType::float32, DType::bfloat16}})
-      for (const int64_t chunk : on_cuda() ? std::vector<int64_t>{3, 0} : std::vector<int64_t>{1, 3, 32, 0}) {
+      for (const int64_t chunk : on_cuda ? std::vector<int64_t>{3, 0} : std::vector<int64_t>{1, 3, 32, 0}) {
         SCOPED_TRACE(joined(c.tokens, " x ", c.width, ", vocabulary ", c.vocabulary, ", ", dtype, ", weight in ",
                             stored, ", chunk ", chunk));
         const Values h = rounded_to(dtype, random_values(c.tokens * c.width, 1, -3, 3));
@@ -63,19 +64,21 @@ TEST_P(LinearCrossEntropy, AndItsGradientsAreTheFormulas) {
           double best = -INFINITY, sum = 0;
           for (int64_t t = 0; t < c.vocabulary; ++t) {
             for (int64_t p = 0; p < c.width; ++p) z[t] += hi[p] * w[t * c.width + p];
+            if (softcap > 0) z[t] = softcap * std::tanh(z[t] / softcap);
             best = std::max(best, z[t]);
           }
           for (const double v : z) sum += std::exp(v - best);
           lse[i] = best + std::log(sum), losses[i] = lse[i] - z[labels[i]];
           for (int64_t t = 0; t < c.vocabulary; ++t) {
-            const double dz = seed * (std::exp(z[t] - lse[i]) - (t == labels[i]));
+            const double slope = softcap > 0 ? 1 - z[t] * z[t] / (softcap * softcap) : 1;
+            const double dz = seed * (std::exp(z[t] - lse[i]) - (t == labels[i])) * slope;
             for (int64_t p = 0; p < c.width; ++p) {
               dh[c.rows[i] * c.width + p] += dz * w[t * c.width + p];
               dw[t * c.width + p] += dz * hi[p];
             }
           }
         }
-        on_device(stream(), [&, dtype = dtype, stored = stored](Stream& stream) {
+        on_device(stream_of_test, [&, dtype = dtype, stored = stored](Stream& stream) {
           const Targets asked = targets(stream, c);
           const Tensor weight = tensor_of(stream, {c.vocabulary, c.width}, w, stored),
                        dloss = tensor_of(stream, {1}, {seed}, wide_of(dtype));
@@ -83,9 +86,9 @@ TEST_P(LinearCrossEntropy, AndItsGradientsAreTheFormulas) {
               sums(stream, {count}, wide_of(dtype));
           Framed unit(stream, {c.tokens, c.width}, dtype, pad), back(stream, {c.tokens, c.width}, dtype, pad),
               dweight(stream, {c.vocabulary, c.width}, wide_of(dtype), 0, Values(w.size(), 1.0));
-          kernels::linear_cross_entropy(stream, *loss, *sums, &*unit, *hidden, weight, asked, chunk);
-          kernels::linear_cross_entropy_backward(stream, &*back, &*dweight, dloss, *hidden, weight, *sums, asked,
-                                                 chunk);
+          kernels::linear_cross_entropy(stream, *loss, *sums, &*unit, *hidden, weight, asked, chunk, softcap);
+          kernels::linear_cross_entropy_backward(stream, &*back, &*dweight, dloss, *hidden, weight, *sums, asked, chunk,
+                                                 softcap);
           // Near 0 a loss is the difference of two larger numbers: its error is one of theirs.
           Values loss_error = loss.values(), at = lse;
           for (int64_t i = 0; i < count; ++i) loss_error[i] += at[i] - losses[i];
@@ -106,6 +109,9 @@ TEST_P(LinearCrossEntropy, AndItsGradientsAreTheFormulas) {
         });
       }
 }
+
+TEST_P(LinearCrossEntropy, AndItsGradientsAreTheFormulas) { check_formulas(stream(), on_cuda(), 0); }
+TEST_P(LinearCrossEntropy, WithASoftCapAndItsGradientsAreTheFormulas) { check_formulas(stream(), on_cuda(), 1.5); }
 
 TEST_P(LinearCrossEntropy, NoTargetsGiveZeros) {
   Stream& stream = this->stream();

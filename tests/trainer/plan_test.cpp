@@ -25,6 +25,7 @@ using namespace trainer;
 Config small_config() {
   Config c;
   c.vocabulary = 500, c.width = 64, c.layers = 3, c.heads = 4, c.kv_heads = 2, c.head_dim = 16, c.mlp_width = 160;
+  c.ropes = {{.channels = 16}};
   return c;
 }
 
@@ -130,7 +131,8 @@ TEST(Plan, MomentsIn8BitsTakeAQuarter) {
   };
   EXPECT_NEAR(bytes(Memory::optimizer), 3 * bytes(Memory::trained), 64);
   run.optimizer = OptimizerKind::adamw_8bit;
-  EXPECT_NEAR(bytes(Memory::optimizer), (1.5 + 2. / 256) * bytes(Memory::trained), 4 * 64);  // five tensors, each padded
+  EXPECT_NEAR(bytes(Memory::optimizer), (1.5 + 2. / 256) * bytes(Memory::trained),
+              4 * 64);  // five tensors, each padded
 }
 
 TEST(Plan, RecomputesAsLittleAsFits) {
@@ -154,13 +156,21 @@ TEST(Plan, RecomputesAsLittleAsFits) {
 
 // Totals as the models' pages on the Hugging Face hub give them (elements of all tensors; a tied head once).
 TEST(Shapes, HaveThePublishedNumbersOfParameters) {
-  const std::map<std::string, int64_t> published{
-      {"llama-3.1-8b", 8030261248}, {"llama-3.1-70b", 70553706496}, {"llama-3.3-70b", 70553706496},
-      {"llama-3.2-1b", 1235814400}, {"llama-3.2-3b", 3212749824},   {"qwen2.5-0.5b", 494032768},
-      {"qwen2.5-1.5b", 1543714304}, {"qwen2.5-3b", 3085938688},     {"qwen2.5-7b", 7615616512},
-      {"qwen2.5-14b", 14770033664}, {"qwen2.5-32b", 32763876352},   {"qwen2.5-72b", 72706203648},
-      {"mistral-7b", 7248023552},   {"tinyllama-1.1b", 1100048384}, {"smollm2-135m", 134515008},
-      {"smollm2-360m", 361821120},  {"smollm2-1.7b", 1711376384}};
+  const std::map<std::string, int64_t> published{{"llama-3.1-8b", 8030261248},   {"llama-3.1-70b", 70553706496},
+                                                 {"llama-3.3-70b", 70553706496}, {"llama-3.2-1b", 1235814400},
+                                                 {"llama-3.2-3b", 3212749824},   {"qwen2.5-0.5b", 494032768},
+                                                 {"qwen2.5-1.5b", 1543714304},   {"qwen2.5-3b", 3085938688},
+                                                 {"qwen2.5-7b", 7615616512},     {"qwen2.5-14b", 14770033664},
+                                                 {"qwen2.5-32b", 32763876352},   {"qwen2.5-72b", 72706203648},
+                                                 {"mistral-7b", 7248023552},     {"tinyllama-1.1b", 1100048384},
+                                                 {"smollm2-135m", 134515008},    {"smollm2-360m", 361821120},
+                                                 {"smollm2-1.7b", 1711376384},   {"qwen3-0.6b", 596049920},
+                                                 {"qwen3-4b", 4022468096},       {"qwen3-8b", 8190735360},
+                                                 {"qwen3-32b", 32762123264},     {"mistral-nemo-12b", 12247782400},
+                                                 {"gemma-2-2b", 2614341888},     {"gemma-2-9b", 9241705984},
+                                                 {"gemma-2-27b", 27227128320},   {"gemma-3-1b", 999885952},
+                                                 {"phi-3.5-mini", 3821079552},   {"phi-4", 14659507200},
+                                                 {"phi-4-mini", 3836021760},     {"olmo-2-7b", 7298617344}};
   EXPECT_EQ(shape_names().size(), published.size());
   for (const auto& [name, count] : published) EXPECT_EQ(parameter_count(shape_config(name)), count) << name;
   EXPECT_THROW(shape_config("llama-3.1-8bb"), Error);

@@ -24,6 +24,7 @@ Config config() {
   Config c;
   c.vocabulary = 96, c.width = 64, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.head_dim = 16, c.mlp_width = 104;
   c.eps = 1e-5;
+  c.ropes = {{.channels = 16}};
   return c;
 }
 

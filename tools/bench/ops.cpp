@@ -312,7 +312,7 @@ void rotation(Bench& bench) {
   const double table = bench.wide_bytes(double(turns.elements()));
   bench("rope_table (once a batch)", {0, table}, [&] { kernels::rope_table(stream, turns, at, inv_freq); });
   bench("rope", {0, 2 * bench.narrow_bytes(double(x.elements())) + table},
-        [&] { kernels::rope(stream, y, x, turns, kernels::Turn::forward); });
+        [&] { kernels::rope(stream, y, x, turns, s.head_dim, kernels::Turn::forward); });
 }
 
 void ends(Bench& bench) {

@@ -15,7 +15,7 @@ std::vector<double> target_losses(Stream& stream, const Decoder& model, const da
   const DType dtype = wide_of(model.dtype);
   Tensor losses(stream, {batch.targets.count}, dtype), log_sum_exp(stream, {batch.targets.count}, dtype);
   kernels::linear_cross_entropy(stream, losses, log_sum_exp, nullptr, h.value(), autograd::operand(model.head),
-                                batch.targets);
+                                batch.targets, 0, model.config.final_softcap);
   if (model.dtype == DType::float64) return losses.to_host<double>();
   const std::vector<float> single = losses.to_host<float>();
   return {single.begin(), single.end()};
@@ -54,9 +54,8 @@ std::vector<float> logits_of(Stream& stream, const Decoder& model, const data::R
   const DeviceBatch batch = upload(stream, model, data::evaluation_batches(alone, 0).front());
   Tape tape = Tape::inference(stream);
   const Var h = hidden_states(tape, model, batch);
-  Tensor logits(stream, {h.value().rows(), model.config.vocabulary}, wide_of(model.dtype));
-  kernels::linear(stream, logits, h.value(), autograd::operand(model.head));
-  return logits.to_host<float>();
+  const std::vector<double> logits = logits_of(stream, model, h.value());
+  return {logits.begin(), logits.end()};
 }
 
 }  // namespace hone::trainer

@@ -5,16 +5,10 @@
 
 #include "kernels/attention/attention_decode.h"
 #include "kernels/elementwise/elementwise.h"
-#include "kernels/rope/rope.h"
 
 namespace hone::trainer {
 
 namespace {
-std::vector<double> to_doubles(const Tensor& values) {
-  if (values.dtype() == DType::float64) return values.to_host<double>();
-  const std::vector<float> single = values.to_host<float>();
-  return {single.begin(), single.end()};
-}
 bool holds(const std::vector<int32_t>& ids, int32_t id) { return std::ranges::find(ids, id) != ids.end(); }
 }  // namespace
 
@@ -29,7 +23,11 @@ std::vector<double> KeyValueCache::logits_after(Stream& stream, const Decoder& m
           " tokens do not fit a cache of ", capacity_);
   const auto same = std::ranges::mismatch(held_, text.first(text.size() - 1)).in1 - held_.begin();
   held_.resize(size_t(same));
-  return read(stream, model, text.subspan(size_t(same)));
+  // Where a text grows beyond what longrope's short factors are for, all of it turns otherwise: it is read anew.
+  const auto decided = [&](size_t length, const Rope& rope) { return rope.decided_by(int64_t(length), 0); };
+  for (const Rope& rope : model.config.ropes)
+    if (rope.kind == RopeKind::longrope && decided(held_.size(), rope) != decided(text.size(), rope)) held_.clear();
+  return read(stream, model, text.subspan(held_.size()));
 }
 
 std::vector<double> KeyValueCache::read(Stream& stream, const Decoder& model, std::span<const int32_t> tokens) {
@@ -37,16 +35,15 @@ std::vector<double> KeyValueCache::read(Stream& stream, const Decoder& model, st
   const auto count = int64_t(tokens.size()), before = int64_t(held_.size()), after = before + count;
   std::vector<int32_t> positions(tokens.size());
   std::iota(positions.begin(), positions.end(), int32_t(before));
-  Tensor turns(stream, {count, c.head_dim}, wide_of(model.dtype));
-  kernels::rope_table(stream, turns, Tensor::from(stream, {count}, positions), model.inv_freq);
+  // As long as the text is by now: keys that are held stay as they were turned, as in transformers (dynamic).
+  const std::vector<Tensor> turns = rope_tables(stream, model, positions, {0, int32_t(count)}, 0, before);
   const DocumentOffsets document = before == 0 ? documents_on(stream, {0, int32_t(count)}) : DocumentOffsets{};
   std::vector<Tensor> lengths;  // what each token sees of the cache
   for (int64_t i = before + 1; before > 0 && i <= after; ++i)
     lengths.push_back(Tensor::from(stream, {1}, std::vector<int32_t>{int32_t(i)}));
-  const kernels::AttentionShape shape{c.heads, c.kv_heads, c.head_dim};
-
   const auto attend = [&](Tape& tape, size_t layer, const Var& q, const Var& k, const Var& v) {
-    const auto [rotated_q, rotated_k] = autograd::rope(tape, q, k, turns);
+    const kernels::AttentionShape shape = attention_shape(c, layer);
+    const auto [rotated_q, rotated_k] = autograd::rope(tape, q, k, turns[c.rope_of(layer)], c.head_dim);
     Tensor key_rows = keys_[layer].row_range(before, after), value_rows = values_[layer].row_range(before, after);
     kernels::copy(stream, key_rows, rotated_k.value());
     kernels::copy(stream, value_rows, v.value());
@@ -63,9 +60,7 @@ std::vector<double> KeyValueCache::read(Stream& stream, const Decoder& model, st
   const Var h =
       forward(tape, model, Tensor::from(stream, {count}, std::vector<int32_t>(tokens.begin(), tokens.end())), attend);
   held_.insert(held_.end(), tokens.begin(), tokens.end());
-  Tensor logits(stream, {1, c.vocabulary}, wide_of(model.dtype));  // of the last token alone
-  kernels::linear(stream, logits, h.value().row_range(count - 1, count), autograd::operand(model.head));
-  return to_doubles(logits);
+  return logits_of(stream, model, h.value().row_range(count - 1, count));  // of the last token alone
 }
 
 std::vector<int32_t> generate(Stream& stream, const Decoder& model, KeyValueCache& cache, std::span<const int32_t> text,

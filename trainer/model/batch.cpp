@@ -1,10 +1,8 @@
 #include "trainer/model/batch.h"
 
-#include "kernels/rope/rope.h"
-
 namespace hone::trainer {
 
-DeviceBatch upload(Stream& stream, const Decoder& model, const data::Batch& batch) {
+DeviceBatch upload(Stream& stream, const Decoder& model, const data::Batch& batch, int64_t decisive) {
   // Here, where they are still the host's: a kernel would read beside the table.
   const auto check = [&](const char* what, int32_t id) {
     require(id >= 0 && id < model.config.vocabulary, ExitCode::input, "[batch] ", what, ' ', id,
@@ -18,10 +16,8 @@ DeviceBatch upload(Stream& stream, const Decoder& model, const data::Batch& batc
     rows.push_back(int32_t(t)), labels.push_back(batch.labels[t]);
   }
   const int64_t tokens = int64_t(batch.tokens.size()), count = int64_t(rows.size());
-  Tensor turns(stream, {tokens, model.config.head_dim}, wide_of(model.dtype));
-  kernels::rope_table(stream, turns, Tensor::from(stream, {tokens}, batch.positions), model.inv_freq);
   return {.tokens = Tensor::from(stream, {tokens}, batch.tokens),
-          .turns = turns,
+          .turns = rope_tables(stream, model, batch.positions, batch.starts, decisive),
           .documents = documents_on(stream, batch.starts),
           .targets = {Tensor::from(stream, {count}, rows), Tensor::from(stream, {count}, labels), count}};
 }

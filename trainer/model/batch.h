@@ -5,6 +5,7 @@
 
 namespace hone::trainer {
 
-DeviceBatch upload(Stream&, const Decoder&, const data::Batch&);
+// `decisive`: the length that rope_tables takes where it is not 0.
+DeviceBatch upload(Stream&, const Decoder&, const data::Batch&, int64_t decisive = 0);
 
 }  // namespace hone::trainer

@@ -29,11 +29,25 @@ class Loader {
     return std::make_shared<Parameter>(Parameter{name, value, {}, options_.trainable, shape.rank() == 2});
   }
 
-  // `layer` stays where it is until run() has returned.
-  void linear(Linear& layer, const std::string& name, int64_t out, int64_t in, bool bias) {
+  // A norm's weight as it is multiplied by.
+  ParameterPtr norm(const std::string& name, int64_t width, bool plus_one) {
     const std::string weight = name + ".weight";
+    if (!plus_one) return parameter(weight, {width});
+    const Tensor value(stream_, {width}, wide_of(options_.dtype));
+    want({.name = weight, .shape = {width}}, [this, value](const WeightPiece& piece) {
+      Tensor place = value.flat_range(piece.first, {piece.elements()}), ones(stream_, place.shape(), place.dtype());
+      kernels::convert(stream_, place, staged(piece));
+      kernels::fill(stream_, ones, 1);
+      kernels::add(stream_, place, place, ones);
+    });
+    return std::make_shared<Parameter>(Parameter{weight, value, {}, options_.trainable, false});
+  }
+
+  // `layer` stays where it is until run() has returned.
+  void linear(Linear& layer, const std::string& module, const std::string& stored, int64_t out, int64_t in, bool bias) {
+    const std::string weight = stored + ".weight";
     const Shape shape{out, in};
-    layer.name = name;
+    layer.name = module, layer.stored = stored;
     if (const auto stored = weights_.nf4(weight, reads())) {
       layer.weight = stored_nf4(weight, *stored, shape);
     } else if (options_.quantize) {
@@ -41,7 +55,7 @@ class Loader {
     } else {
       layer.weight = parameter(weight, shape);
     }
-    if (bias) layer.bias = parameter(name + ".bias", {out});
+    if (bias) layer.bias = parameter(stored + ".bias", {out});
   }
 
   void run() {
@@ -124,34 +138,66 @@ class Loader {
   std::vector<Weights::Take> takers_;
   std::array<Tensor, 5> staging_;  // one for each type that came
 };
+
+// What the names of the text model's tensors begin with in the files.
+std::string stored_root(const Family& family, const Weights& weights) {
+  const TensorNames& names = family.names;
+  for (const std::string_view root : names.stored_roots)
+    if (!root.empty() && weights.has(joined(root, names.embedding, ".weight"))) return std::string(root);
+  return std::string(names.stored_roots[0]);
+}
+std::string stored_head(const TensorNames& names, const Weights& weights) {
+  const std::string plain = joined(names.head, ".weight"), nested = "language_model." + plain;
+  return !weights.has(plain) && weights.has(nested) ? nested : plain;
+}
 }  // namespace
 
 Decoder load_decoder(Stream& stream, const Config& c, const Weights& weights, const LoadOptions& options) {
   const MemoryScope scope = memory_for(stream, Memory::base);
   Loader load(stream, weights, options);
-  const TensorNames& names = c.family->names;
-  const auto named = [](std::string_view name) { return std::string(name) + ".weight"; };
-  Decoder model{
-      .config = c, .dtype = options.dtype, .inv_freq = {}, .embedding = {}, .norm = {}, .head = {}, .layers = {}};
-  model.inv_freq = Tensor::from(stream, {c.head_dim / 2}, inverse_frequencies(c));
-  model.embedding = load.parameter(named(names.embedding), {c.vocabulary, c.width});
+  const Family& family = *c.family;
+  const TensorNames& names = family.names;
+  const std::string root = stored_root(family, weights);
+  const auto at_root = [&](std::string_view part) { return joined(root, part, ".weight"); };
+  Decoder model{.config = c, .dtype = options.dtype, .embedding = {}, .norm = {}, .head = {}, .layers = {}};
+  model.embedding = load.parameter(at_root(names.embedding), {c.vocabulary, c.width});
   const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
   model.layers.resize(size_t(c.layers));
   for (size_t i = 0; i < model.layers.size(); ++i) {
     Layer& layer = model.layers[i];
-    const auto at = [&](std::string_view part) { return joined(names.layers, i, ".", part); };
-    layer.attention_norm = load.parameter(named(at(names.attention_norm)), {c.width});
-    layer.mlp_norm = load.parameter(named(at(names.mlp_norm)), {c.width});
-    load.linear(layer.q, at(names.q), q, c.width, c.attention_bias);
-    load.linear(layer.k, at(names.k), kv, c.width, c.attention_bias);
-    load.linear(layer.v, at(names.v), kv, c.width, c.attention_bias);
-    load.linear(layer.o, at(names.o), c.width, q, c.output_bias);
-    load.linear(layer.gate, at(names.gate), c.mlp_width, c.width, c.mlp_bias);
-    load.linear(layer.up, at(names.up), c.mlp_width, c.width, c.mlp_bias);
-    load.linear(layer.down, at(names.down), c.width, c.mlp_width, c.mlp_bias);
+    const auto norm = [&](ParameterPtr& to, std::string_view part, int64_t width) {
+      if (!part.empty()) to = load.norm(joined(root, "layers.", i, ".", part), width, family.norms_plus_one);
+    };
+    norm(layer.attention_norm, names.attention_norm, c.width);
+    norm(layer.mlp_norm, names.mlp_norm, c.width);
+    norm(layer.attention_output_norm, names.attention_output_norm, c.width);
+    norm(layer.mlp_output_norm, names.mlp_output_norm, c.width);
+    norm(layer.q_norm, names.q_norm, family.qk_norm == QkNorm::heads ? c.head_dim : q);
+    norm(layer.k_norm, names.k_norm, family.qk_norm == QkNorm::heads ? c.head_dim : kv);
+    const auto linear = [&](Linear& to, std::string_view part, int64_t out, int64_t in, bool bias) {
+      load.linear(to, joined(names.root, "layers.", i, ".", part), joined(root, "layers.", i, ".", part), out, in,
+                  bias);
+    };
+    layer.qkv.resize(names.qkv.empty() ? 3 : 1);
+    if (!names.qkv.empty()) {
+      linear(layer.qkv[0], names.qkv, q + 2 * kv, c.width, c.attention_bias);
+    } else {
+      linear(layer.qkv[0], names.q, q, c.width, c.attention_bias);
+      linear(layer.qkv[1], names.k, kv, c.width, c.attention_bias);
+      linear(layer.qkv[2], names.v, kv, c.width, c.attention_bias);
+    }
+    linear(layer.o, names.o, c.width, q, c.output_bias);
+    layer.gate_up.resize(names.gate_up.empty() ? 2 : 1);
+    if (!names.gate_up.empty()) {
+      linear(layer.gate_up[0], names.gate_up, 2 * c.mlp_width, c.width, c.mlp_bias);
+    } else {
+      linear(layer.gate_up[0], names.gate, c.mlp_width, c.width, c.mlp_bias);
+      linear(layer.gate_up[1], names.up, c.mlp_width, c.width, c.mlp_bias);
+    }
+    linear(layer.down, names.down, c.width, c.mlp_width, c.mlp_bias);
   }
-  model.norm = load.parameter(named(names.norm), {c.width});
-  model.head = c.tied ? model.embedding : load.parameter(named(names.head), {c.vocabulary, c.width});
+  model.norm = load.norm(joined(root, names.norm), c.width, family.norms_plus_one);
+  model.head = c.tied ? model.embedding : load.parameter(stored_head(names, weights), {c.vocabulary, c.width});
   load.run();
   return model;
 }

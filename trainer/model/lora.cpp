@@ -64,8 +64,16 @@ std::vector<Linear*> chosen(Decoder& model, const Pattern& pattern) {
     fail(ExitCode::usage, "adapter.target_modules: not a regular expression: ", pattern.regex);
   }
   require(!result.empty(), ExitCode::usage, "adapter.target_modules: ", pattern.regex,
-          " matches no linear layer; names look like ", model.layers.front().q.name);
+          " matches no linear layer; names look like ", model.layers.front().o.name);
   return result;
+}
+
+// For PEFT: these linear layers of the text model. A list would mean those of the vision model too.
+std::string text_model_pattern(std::string_view root, const std::vector<std::string>& parts) {
+  std::string escaped, any;
+  for (const char c : root) escaped += c == '.' ? std::string("\\.") : std::string(1, c);
+  for (const std::string& part : parts) any += (any.empty() ? "" : "|") + part;
+  return joined(escaped, "layers\\.\\d+\\..+\\.(", any, ")");
 }
 
 ParameterPtr parameter(Stream& stream, const Decoder& model, const std::string& name, const Shape& shape,
@@ -160,6 +168,8 @@ checkpoints::LoraAdapter adapter_of(const Decoder& model, const LoraOptions& opt
   names.erase(std::unique(names.begin(), names.end()), names.end());
   if (const auto* pattern = std::get_if<Pattern>(&options.targets)) {
     adapter.target_modules = pattern->regex;
+  } else if (!model.config.family->text_config.empty()) {
+    adapter.target_modules = text_model_pattern(model.config.family->names.root, names);  // not in the vision model
   } else if (const auto* list = std::get_if<std::vector<std::string>>(&options.targets)) {
     adapter.target_modules = *list;
   } else {

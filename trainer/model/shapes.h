@@ -7,8 +7,8 @@
 
 namespace hone::trainer {
 
-// As the model's published config.json; what only arithmetic needs (rotary frequencies, eps, tokens that end a text)
-// is left at Config's defaults. Error (ExitCode::usage): an unknown name, with the nearest and all there are.
+// As the model's published config.json says, but for what only arithmetic needs (longrope's factors, tokens that end a
+// text). Error (ExitCode::usage): an unknown name, with the nearest and all there are.
 Config shape_config(const std::string& name);
 std::vector<std::string> shape_names();
 

@@ -62,10 +62,14 @@ RandomKey key_of(uint64_t seed, const std::string& name) {
 }  // namespace
 
 bool RandomWeights::has(const std::string& name) const {
-  const bool bias = name.ends_with(".bias"), head = name.starts_with(config_.family->names.head);
+  const bool bias = name.ends_with(".bias"), head = name.find(config_.family->names.head) != std::string::npos;
   if (head) return !bias && !config_.tied;
   if (!bias) return true;
   return name.find("mlp") != std::string::npos ? config_.mlp_bias : config_.attention_bias;
+}
+
+bool RandomWeights::zero_where_alone(const std::string& name) const {
+  return name.ends_with(".bias") || config_.family->norms_plus_one;
 }
 
 void RandomWeights::stream(const std::vector<WantedTensor>& wanted, const Take& take) const {
@@ -87,7 +91,7 @@ void RandomWeights::stream(const std::vector<WantedTensor>& wanted, const Take& 
 void RandomWeights::fill(const WantedTensor& wanted, int64_t first, std::span<float> into) const {
   const auto& [name, shape, codes] = wanted;
   if (shape.rank() == 1) {
-    std::ranges::fill(into, name.ends_with(".bias") ? 0.0f : 1.0f);
+    std::ranges::fill(into, zero_where_alone(name) ? 0.0f : 1.0f);
     return;
   }
   const RandomKey key = key_of(seed_, name);
@@ -107,7 +111,7 @@ void RandomOnDevice::stream(const std::vector<WantedTensor>& wanted, const Take&
     do {
       Tensor values(stream_, {std::min(kPiece, all - first)}, DType::bfloat16);
       if (shape.rank() == 1)
-        kernels::fill(stream_, values, name.ends_with(".bias") ? 0 : 1);
+        kernels::fill(stream_, values, names_.zero_where_alone(name) ? 0 : 1);
       else
         kernels::random_normal(stream_, values, deviation_, key_of(seed_, name), first);
       const int64_t end = first + values.elements();

@@ -59,13 +59,14 @@ class DirectoryWeights final : public Weights {
 };
 
 // A random start as transformers makes it: matrices and embeddings normal with deviation initializer_range (0.02),
-// biases 0, norms 1. A value is a function of seed, tensor name and place.
+// biases 0, norms 1 (stored as 0 where that means 1). A value is a function of seed, tensor name and place.
 class RandomWeights final : public Weights {
  public:
   RandomWeights(const Config& config, uint64_t seed, double deviation)
       : config_(config), seed_(seed), deviation_(deviation) {}
   bool has(const std::string& name) const override;
   void stream(const std::vector<WantedTensor>& wanted, const Take& take) const override;
+  bool zero_where_alone(const std::string& name) const;  // a bias or a norm: starts as 0, else as 1
 
  private:
   void fill(const WantedTensor& wanted, int64_t first, std::span<float> into) const;

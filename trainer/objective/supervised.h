@@ -12,7 +12,7 @@ struct Supervised {
                   const std::vector<Recompute>& recompute) const {
     const Var h = hidden_states(tape, model, batch, recompute);
     const MemoryScope scope = memory_for(tape.stream(), Memory::loss);
-    return autograd::linear_cross_entropy(tape, h, model.head, batch.targets, chunk);
+    return autograd::linear_cross_entropy(tape, h, model.head, batch.targets, chunk, model.config.final_softcap);
   }
 };
 

@@ -89,9 +89,9 @@ void CachedBase::keep(const Decoder& model) {
     }
   };
   for (const Layer& layer : model.layers) {
-    for (const auto& norm : {layer.attention_norm, layer.mlp_norm}) contents.plain.push_back(norm->name);
+    for (const ParameterPtr& norm : layer.norms()) contents.plain.push_back(norm->name);
     for (const Linear* linear : layer.linears()) {
-      add(linear->weight, linear->name + ".weight");
+      add(linear->weight, linear->stored + ".weight");
       if (linear->bias) contents.plain.push_back(linear->bias->name);
     }
   }

@@ -1,5 +1,7 @@
 #include "trainer/run/export.h"
 
+#include <set>
+
 #include "checkpoints/base/model_writer.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/linear/linear.h"
@@ -21,12 +23,19 @@ std::vector<float> merged_rows(Stream& stream, const Linear& linear, int64_t fir
   return sum.to_host<float>();
 }
 
+// What a norm is stored as where files hold one less.
+std::vector<float> less_one(std::vector<float> values) {
+  for (float& value : values) value -= 1;
+  return values;
+}
+
 struct Named {
   checkpoints::OutputTensor tensor;
   std::function<std::vector<float>(int64_t first_row, int64_t rows)> rows;
 };
 
-std::vector<Named> tensors_of(Stream& stream, const Decoder& model) {
+// All tensors of the model; and those of the base that are not the text model's, as they are.
+std::vector<Named> tensors_of(Stream& stream, const Decoder& model, const checkpoints::ModelDirectory& base) {
   std::vector<Named> all;
   const auto add = [&](const std::string& name, const Weight& weight) {
     const ParameterPtr* const parameter = std::get_if<ParameterPtr>(&weight);
@@ -37,33 +46,57 @@ std::vector<Named> tensors_of(Stream& stream, const Decoder& model) {
     for (int i = 0; i < shape.rank(); ++i) named.tensor.shape.push_back(shape[i]);
     all.push_back(std::move(named));
   };
+  const auto add_norm = [&](const ParameterPtr& norm) {
+    add(norm->name, norm);
+    if (model.config.family->norms_plus_one)
+      all.back().rows = [&stream, norm](int64_t first, int64_t rows) {
+        return less_one(rows_of(stream, norm, first, rows));
+      };
+  };
   add(model.embedding->name, model.embedding);
   for (const Layer& layer : model.layers) {
-    add(layer.attention_norm->name, layer.attention_norm);
-    add(layer.mlp_norm->name, layer.mlp_norm);
+    for (const ParameterPtr& norm : layer.norms()) add_norm(norm);
     for (const Linear* linear : layer.linears()) {
-      add(linear->name + ".weight", linear->weight);
+      add(linear->stored + ".weight", linear->weight);
       all.back().rows = [&stream, linear](int64_t first, int64_t rows) {
         return merged_rows(stream, *linear, first, rows);
       };
       if (linear->bias) add(linear->bias->name, linear->bias);
     }
   }
-  add(model.norm->name, model.norm);
-  if (!model.config.tied) add("lm_head.weight", model.head);
+  add_norm(model.norm);
+  if (!model.config.tied) add(std::get<ParameterPtr>(model.head)->name, model.head);
+  if (model.config.family->text_config.empty()) return all;
+  std::set<std::string> own;
+  for (const Named& named : all) own.insert(named.tensor.name);
+  for (const std::string& name : base.names()) {
+    if (own.contains(name) || name.find("language_model.") != std::string::npos || name == "lm_head.weight") continue;
+    require(!base.nf4(name, false), ExitCode::input, base.path().string(), ": tensor ", name,
+            " is stored in 4 bits and is not the text model's; merge into the model as it was before it was quantised");
+    const std::vector<int64_t> shape = base.shape(name);
+    int64_t width = 1;
+    for (size_t i = 1; i < shape.size(); ++i) width *= shape[i];
+    all.push_back({.tensor = {.name = name, .shape = shape}, .rows = [&base, name, width](int64_t first, int64_t rows) {
+                     std::vector<float> values(size_t(rows * width));
+                     base.read_float32(name, first * width, values);
+                     return values;
+                   }});
+  }
   return all;
 }
 }  // namespace
 
 void export_model(Stream& stream, const Decoder& model, const Base& base, const fs::path& folder, ExportType type) {
-  const std::vector<Named> tensors = tensors_of(stream, model);
+  const std::vector<Named> tensors = tensors_of(stream, model, base.directory);
   std::vector<checkpoints::OutputTensor> list;
   for (const Named& named : tensors) list.push_back(named.tensor);
   const auto values = [&](const checkpoints::OutputTensor& wanted,
                           const std::function<void(std::span<const float>)>& put) {
     const auto named = std::ranges::find(tensors, wanted.name, [](const Named& n) { return n.tensor.name; });
-    const int64_t rows = wanted.shape[0], width = wanted.shape.size() > 1 ? wanted.shape[1] : 1,
-                  step = std::max<int64_t>(1, kPiece / width);
+    const int64_t rows = wanted.shape.empty() ? 1 : wanted.shape[0];
+    int64_t width = 1;
+    for (size_t i = 1; i < wanted.shape.size(); ++i) width *= wanted.shape[i];
+    const int64_t step = std::max<int64_t>(1, kPiece / std::max<int64_t>(width, 1));
     for (int64_t first = 0; first < rows; first += step) put(named->rows(first, std::min(step, rows - first)));
   };
   checkpoints::write_model(

@@ -166,7 +166,8 @@ class Run {
         TrainOptions{.seed = uint64_t(t.seed),
                      .adamw = adamw,
                      .optimizer = optimizer_of(t),
-                     .rate = [rate](int64_t step) { return rate_at(rate, step); }},
+                     .rate = [rate](int64_t step) { return rate_at(rate, step); },
+                     .longest = recipe_.data.max_length},
         plan_);
     store_.emplace(folder_.checkpoints(), recipe_.output.keep, command_.version);
   }
@@ -175,6 +176,11 @@ class Run {
     write_text(folder_.recipe(), recipes::to_yaml(recipe_));
     write_text(folder_.plan(), plan_json_);
     write_text(folder_.receipt(), corpus_.receipt.json().dump(2) + "\n");
+    for (const Rope& rope : base_.config.ropes)
+      if (rope.kind == RopeKind::longrope)
+        say(joined("rope     longrope turns by its ", rope.decided_by(1, recipe_.data.max_length) ? "long" : "short",
+                   " factors in training: data.max_length is ", recipe_.data.max_length, ", they change at ",
+                   int64_t(rope.original), " tokens. Evaluation and samples decide by each text's own length"));
     say(joined("start    ", total_steps_, " steps, ", with_commas(loop_->parameters().values().elements()),
                " trained parameters, ", corpus_.train->count(), " rows a pass"));
     begin();

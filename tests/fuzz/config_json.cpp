@@ -17,7 +17,11 @@ bool config_json(std::string_view bytes) {
     check(config.heads % config.kv_heads == 0 && config.head_dim % 2 == 0, "heads");
     for (const int32_t id : config.eos) check(id >= 0 && id < config.vocabulary, "end tokens");
     check(std::isfinite(config.eps) && config.eps > 0, "eps");
-    for (const double frequency : trainer::inverse_frequencies(config)) check(std::isfinite(frequency), "frequencies");
+    check(!config.ropes.empty(), "ropes");
+    for (const trainer::Rope& rope : config.ropes)
+      for (const int64_t length : {0, 1, 1 << 20})
+        for (const double frequency : trainer::inverse_frequencies(rope, rope.decided_by(length, 0)))
+          check(std::isfinite(frequency), "frequencies");
   });
 }
 

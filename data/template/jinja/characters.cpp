@@ -190,9 +190,10 @@ void append_case(TextBuilder& out, const Text& text, size_t begin, size_t end, C
   for (size_t at = begin; at < end;) {
     const CodePoint point = code_point_at(bytes, at);
     const uint8_t origin = text.origin_at(at);
-    const bool letter = to != Case::upper && to != Case::lower && cased(point.value);
+    const bool letter = to != Case::upper && to != Case::lower && to != Case::fold && cased(point.value);
     enum { up, down, initial } way = up;
-    if (to == Case::lower || (to == Case::title && in_word) || (to == Case::capitalize && !first)) way = down;
+    if (to == Case::lower || to == Case::fold || (to == Case::title && in_word) || (to == Case::capitalize && !first))
+      way = down;
     if ((to == Case::title && !in_word) || (to == Case::capitalize && first)) way = initial;
     if (to == Case::swap) way = is_upper(point.value) ? down : up;
     if (to == Case::swap && !is_upper(point.value) && !is_lower(point.value)) {
@@ -204,6 +205,12 @@ void append_case(TextBuilder& out, const Text& text, size_t begin, size_t end, C
                                                        : point.value & ~0x20u;
       const char byte = char(made);
       out.append({&byte, 1}, origin);
+    } else if (to == Case::fold) {
+      utf8proc_int32_t folded[8];
+      int boundary = 0;
+      const auto count =
+          utf8proc_decompose_char(utf8proc_int32_t(point.value), folded, 8, UTF8PROC_CASEFOLD, &boundary);
+      for (long i = 0; i < count; ++i) out.append(char32_t(folded[i]), origin);
     } else if (way == down) {
       if (point.value == 0x130)
         out.append("i\u0307", origin);

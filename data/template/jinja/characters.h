@@ -19,7 +19,7 @@ bool is_upper(char32_t point);
 bool is_title(char32_t point);
 bool is_printable(char32_t point);
 
-enum class Case { upper, lower, title, capitalize, swap };
+enum class Case { upper, lower, title, capitalize, swap, fold };
 // The bytes [begin, end) of `text` in another case, with their origins.
 void append_case(TextBuilder& out, const Text& text, size_t begin, size_t end, Case to);
 

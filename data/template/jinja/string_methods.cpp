@@ -291,7 +291,7 @@ Value expand_tabs(Runtime& runtime, Bound& a) {
 
 constexpr Builtin kMethods[] = {
     {"capitalize", "self /", case_method<Case::capitalize>},
-    {"casefold", "self /", case_method<Case::lower>},
+    {"casefold", "self /", case_method<Case::fold>},
     {"center", "self width fillchar? /", pad<Side::both>},
     {"count", "self sub start? end? /", count_method},
     {"endswith", "self suffix start? end? /", starts<true>},

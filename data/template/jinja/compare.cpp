@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "data/template/jinja/runtime.h"
+#include "data/template/jinja/strings.h"
 
 namespace hone::data::jinja {
 namespace {
@@ -116,7 +117,7 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
     case Type::string: {
       if (!item.is(Type::string)) type_problem("in a string there can be a string, not", item);
       runtime.step_bytes(container.text().size());
-      return container.text().bytes().find(item.text().bytes()) != std::string_view::npos;
+      return find_text(container.text().bytes(), item.text().bytes()) != std::string_view::npos;
     }
     case Type::dict:
       return container.as<Dict>().find(item) != nullptr;

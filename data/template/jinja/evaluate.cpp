@@ -12,11 +12,8 @@ Value Interpreter::evaluate(const Expression& node) {
     const Value& value = slot(node.variable);
     return value.given() ? value : node.undefined;
   }
-  if (depth_ >= kDeepest) throw Problem("expressions and macros nested too deep");
-  ++depth_;
-  Value value = evaluate_deep(node);
-  --depth_;
-  return value;
+  const Inside inside(*this);
+  return evaluate_deep(node);
 }
 
 Value Interpreter::evaluate_deep(const Expression& node) {

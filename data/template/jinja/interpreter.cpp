@@ -104,6 +104,7 @@ Value Interpreter::stored(const Expression& target) {
 }
 
 Interpreter::Flow Interpreter::run(const Body& body) {
+  const Inside inside(*this);
   for (const auto& node : body) {
     const Flow flow = run(*node);
     if (flow != Flow::on) return flow;

@@ -96,7 +96,16 @@ class Interpreter {
     return text;
   }
 
-  static constexpr int kDeepest = 4000;  // nodes inside of nodes, over all macros: what a thread's stack bears
+  // How many nodes inside of nodes, over all macros, a thread's stack bears.
+  static constexpr int kDeepest = 2000;
+  struct Inside {
+    explicit Inside(Interpreter& interpreter) : depth(interpreter.depth_) {
+      if (depth >= kDeepest) throw Problem("tags, expressions and macros nested deeper than 2000");
+      ++depth;
+    }
+    ~Inside() { --depth; }
+    int& depth;
+  };
   const Tree& tree_;
   Runtime& runtime_;
   std::vector<Value> given_;

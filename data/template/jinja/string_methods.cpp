@@ -53,14 +53,15 @@ Value splits(Runtime& runtime, Bound& a, bool from_right) {
     if (by.empty()) throw Problem("an empty separator");
     if (!from_right) {
       size_t begin = 0;
-      for (size_t at; most > 0 && (at = bytes.find(by, begin)) != std::string_view::npos; --most) {
+      for (size_t at; most > 0 && (at = find_text(bytes, by, begin)) != std::string_view::npos; --most) {
         add(begin, at);
         begin = at + by.size();
       }
       add(begin, bytes.size());
     } else {
       size_t end = bytes.size();
-      for (size_t at; most > 0 && end >= by.size() && (at = bytes.rfind(by, end - by.size())) != std::string_view::npos;
+      for (size_t at; most > 0 && end >= by.size() &&
+                      (at = rfind_text(runtime, bytes, by, end - by.size())) != std::string_view::npos;
            --most) {
         add(at + by.size(), end);
         end = at;
@@ -134,7 +135,7 @@ std::optional<size_t> found(Runtime& runtime, Bound& a, bool last) {
   const auto [begin, end, none] = part(a);
   if (none) return {};
   const std::string_view bytes = text.bytes().substr(begin, end - begin);
-  const size_t at = last ? bytes.rfind(what) : bytes.find(what);
+  const size_t at = last ? rfind_text(runtime, bytes, what) : find_text(bytes, what);
   if (at == std::string_view::npos) return {};
   return begin + at;
 }
@@ -163,7 +164,7 @@ Value count_method(Runtime& runtime, Bound& a) {
   const std::string_view bytes = text.bytes().substr(begin, end - begin);
   if (what.empty()) return Value::integer(place_of(text, end).as_integer() - place_of(text, begin).as_integer() + 1);
   int64_t count = 0;
-  for (size_t at = 0; (at = bytes.find(what.bytes(), at)) != std::string_view::npos; at += what.size()) ++count;
+  for (size_t at = 0; (at = find_text(bytes, what.bytes(), at)) != std::string_view::npos; at += what.size()) ++count;
   return Value::integer(count);
 }
 
@@ -221,7 +222,7 @@ Value partition(Runtime& runtime, Bound& a) {
   const std::string_view by = text_of(a[1], "a separator").bytes();
   if (by.empty()) throw Problem("an empty separator");
   runtime.step_bytes(2 * text.size());
-  const size_t at = last ? text.bytes().rfind(by) : text.bytes().find(by);
+  const size_t at = last ? rfind_text(runtime, text.bytes(), by) : find_text(text.bytes(), by);
   const auto piece = [&](size_t begin, size_t end) { return substring(runtime, text, begin, end); };
   if (at == std::string_view::npos) {
     const Value all = piece(0, text.size()), none = piece(0, 0);

@@ -1,11 +1,31 @@
 #include "data/template/jinja/strings.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "data/template/jinja/characters.h"
 #include "data/tokenizer/unicode.h"
 
 namespace hone::data::jinja {
+
+size_t find_text(std::string_view text, std::string_view what, size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  if (what.empty()) return from;
+  const void* at = memmem(text.data() + from, text.size() - from, what.data(), what.size());
+  return at ? size_t(static_cast<const char*>(at) - text.data()) : std::string_view::npos;
+}
+
+size_t rfind_text(Runtime& runtime, std::string_view text, std::string_view what, size_t from) {
+  constexpr size_t kShort = 16;
+  if (what.size() <= kShort) return text.rfind(what, from);
+  if (what.size() > text.size()) return std::string_view::npos;
+  // Nothing searches backwards like memmem, so it searches what is reversed.
+  text = text.substr(0, std::min(from, text.size() - what.size()) + what.size());
+  runtime.step_bytes(4 * text.size());
+  const std::string turned(text.rbegin(), text.rend()), turned_what(what.rbegin(), what.rend());
+  const size_t at = find_text(turned, turned_what);
+  return at == std::string::npos ? at : text.size() - at - what.size();
+}
 
 Value strip(Runtime& runtime, const Text& text, const Text* chars, Side side) {
   const std::string_view bytes = text.bytes();
@@ -50,7 +70,7 @@ Value replace(Runtime& runtime, const Text& text, const Text& from, const Text& 
       at += point_length(bytes[at]);
     }
   } else {
-    for (size_t at = 0; count > 0 && (at = bytes.find(what, plain)) != std::string_view::npos; --count) {
+    for (size_t at = 0; count > 0 && (at = find_text(bytes, what, plain)) != std::string_view::npos; --count) {
       runtime.step(), runtime.step_bytes(to.size());
       out.append(text, plain, at);
       out.append(to);

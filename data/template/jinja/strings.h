@@ -7,6 +7,9 @@
 namespace hone::data::jinja {
 
 enum class Side { left, right, both };
+// As std::string_view's, in a time that does not grow with the product of both lengths.
+size_t find_text(std::string_view text, std::string_view what, size_t from = 0);
+size_t rfind_text(Runtime& runtime, std::string_view text, std::string_view what, size_t from = std::string_view::npos);
 // Without white space (chars null) or without the characters of `chars` around it.
 Value strip(Runtime& runtime, const Text& text, const Text* chars, Side side);
 Value replace(Runtime& runtime, const Text& text, const Text& from, const Text& to, int64_t count);

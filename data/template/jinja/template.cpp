@@ -6,7 +6,7 @@
 namespace hone::data::jinja {
 namespace {
 
-constexpr size_t kLargestSource = size_t(4) << 20;
+constexpr size_t kLargestSource = size_t(1) << 20;
 
 // JSON as values; texts stay where they are.
 Value converted(Runtime& runtime, const OrderedJson& json, uint8_t origin) {
@@ -50,7 +50,7 @@ Value converted(Runtime& runtime, const OrderedJson& json, uint8_t origin) {
 }  // namespace
 
 Template Template::parse(std::string_view source, std::string name, const Limits& limits) {
-  require(source.size() <= kLargestSource, ExitCode::input, name, ": expected a template of at most 4 MiB, got ",
+  require(source.size() <= kLargestSource, ExitCode::input, name, ": expected a template of at most 1 MiB, got ",
           source.size(), " bytes");
   try {
     return Template(name, std::make_shared<const Tree>(parse_tree(source, limits.depth)));

@@ -79,6 +79,7 @@ void TextBuilder::append(std::string_view bytes, uint8_t origin) {
   const uint32_t before = uint32_t(size());
   text_.own_.append(bytes);
   auto& runs = text_.runs_;
+  if (runs.size() > limit_ / sizeof(Text::Run) + 1024) throw Problem("a text of too many pieces of the data");
   if (before == 0) {
     text_.origin_ = origin;
   } else if (runs.empty()) {

@@ -21,7 +21,7 @@ constexpr char32_t kPoints = 0x110000;
 bool is_surrogate(char32_t point) { return point >= 0xD800 && point <= 0xDFFF; }
 
 TEST(Splitter, KnowsThePublishedPatternsAndNoOther) {
-  EXPECT_EQ(data::known_patterns().size(), 3u);
+  EXPECT_EQ(data::known_patterns().size(), 5u);
   EXPECT_EQ(data::splitter_of(R"(\p{L}+)"), nullptr);
   EXPECT_EQ(data::splitter_of(""), nullptr);
 }
@@ -73,6 +73,30 @@ TEST(Splitter, ClassesAreThoseOfOniguruma) {
   EXPECT_EQ(count[size_t(Class::line_end)], 2u);
 }
 
+TEST(Splitter, WordPartsAreThoseOfOniguruma) {
+  using data::WordPart;
+  std::array<size_t, 4> count{};
+  for (const auto& [part, expression] : {std::pair{WordPart::upper, R"([\p{Lu}\p{Lt}])"},
+                                         {WordPart::lower, R"(\p{Ll})"},
+                                         {WordPart::either, R"([\p{Lm}\p{Lo}\p{M}])"},
+                                         {WordPart::none, R"([^\p{L}\p{M}])"}}) {
+    std::string text;
+    std::vector<data::Range> expected, found;
+    for (char32_t point = 0; point < kPoints; ++point) {
+      if (is_surrogate(point)) continue;
+      const uint32_t begin = uint32_t(text.size());
+      append_utf8(text, point);
+      if (data::word_part_of(point) == part) expected.push_back({begin, uint32_t(text.size())});
+    }
+    data::Pattern::oniguruma(expression, "test").find(text, found);
+    EXPECT_TRUE(found == expected) << expression;
+    count[size_t(part)] = found.size();
+  }
+  EXPECT_GT(count[size_t(WordPart::upper)], 1'800u);
+  EXPECT_GT(count[size_t(WordPart::lower)], 2'100u);
+  EXPECT_GT(count[size_t(WordPart::either)], 130'000u);
+}
+
 // What follows an apostrophe: without regard to case, and Oniguruma has its own idea of what folds to what.
 TEST(Splitter, ContractionsWithEveryCharacter) {
   const auto has_no_case = [](char32_t point) {  // ideographs and Hangul
@@ -122,7 +146,14 @@ TEST(Splitter, HardTextsByHand) {
                            " '\n's",
                            " \n",
                            "\r\r",
-                           "\r \r x"})
+                           "\r \r x",
+                           "fooBarBAZqux'SHE'll ABC",
+                           "ABC\u4e00DEF \u4e00\u0301A",
+                           "\u0301ABC\u0301 A",
+                           " \u0301\u0301A!\u0301a",
+                           "A'sB'S'd a//\n/b",
+                           "!\u0301\u0301!! \u0301",
+                           "\U000E0100A\U000E0100 \u01c5\u01c6x\u01c5"})
     EXPECT_EQ(splitter_difference(text), "") << text;
 }
 
@@ -133,7 +164,7 @@ TEST(Splitter, RandomTexts) {
   const std::u32string edges =
       U" \t\n\r\v\f\u0085\u00a0\u1680\u180e\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff\u001c\u001f"
       U"''''sStTrReEvVmMlLdD\u017f\u212a\u0130\u0131\u00df\ufb05\ufb06\u1e9e\u2019\u02bc\u0149"
-      U"aZ\u00e9\u00df\u4e00\u0e01\u0301\u0903\u20dd019\u0660\u00b2\u00bd\u2160\u3007\u4e8c.,!-_\"$+"
+      U"aZbQAAaa/\u01c5\u02b0\u00e9\u00df\u4e00\u0e01\u0301\u0903\u20dd019\u0660\u00b2\u00bd\u2160\u3007\u4e8c.,!-_\"$+"
       U"\u20ac\u2014\u200d\ufe0f"
       U"\U0001f600\U00010400\U0001d7ce\U00020000\U0010ffff\ue000\U0001ccf0\U00010d50\U00011de0\u1c89\0";
   for (int round = 0; round < 20'000; ++round) {

@@ -15,6 +15,17 @@ struct Character {
 };
 
 CharacterClass class_of(char32_t point);
+
+// What a character may be in a word that is cut where its case changes: \p{Lu}\p{Lt}, \p{Ll}, or \p{Lm}\p{Lo}\p{M},
+// which are of either case.
+enum class WordPart : uint8_t { none, upper, lower, either };
+WordPart wide_word_part(char32_t point);
+inline WordPart word_part_of(char32_t point) {
+  if (point >= 128) return wide_word_part(point);
+  return point >= 'a' && point <= 'z'   ? WordPart::lower
+         : point >= 'A' && point <= 'Z' ? WordPart::upper
+                                        : WordPart::none;
+}
 Character wide_character_at(std::string_view text, size_t at);  // of two bytes or more
 
 inline constexpr std::array<CharacterClass, 128> kAsciiClasses = [] {

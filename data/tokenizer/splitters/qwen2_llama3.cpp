@@ -5,17 +5,6 @@
 namespace hone::data {
 
 namespace {
-// (?i:'s|'t|'re|'ve|'m|'ll|'d) at an apostrophe; 0 where none of them is there. Without regard to case, Oniguruma has
-// U+017F, the long s, for an s; no other character folds to one of these letters.
-size_t end_of_contraction(std::string_view text, size_t at) {
-  const auto lower = [&](size_t i) { return i < text.size() ? char(text[i] | 0x20) : '\0'; };  // right for letters
-  const char first = lower(at + 1), second = lower(at + 2);
-  if (first == 's' || first == 't' || first == 'm' || first == 'd') return at + 2;
-  if ((first == 'r' || first == 'v') && second == 'e') return at + 3;
-  if (first == 'l' && second == 'l') return at + 3;
-  return text.substr(at + 1, 2) == "\u017F" ? at + 3 : 0;
-}
-
 template <int kDigits>
 size_t end_of_piece(std::string_view text, size_t at) {
   const Character first = character_at(text, at);
@@ -30,7 +19,7 @@ size_t end_of_piece(std::string_view text, size_t at) {
     return end;
   }
   if (text[at] == '\'')
-    if (const size_t contraction = end_of_contraction(text, at)) return contraction;
+    if (const size_t contraction = scan::end_of_contraction(text, at)) return contraction;
   const Character second = end < text.size() ? character_at(text, end) : Character{CharacterClass::line_end, 0};
   if (first.kind != CharacterClass::line_end && second.kind == CharacterClass::letter)
     return scan::end_of_run(text, end + second.length, CharacterClass::letter);

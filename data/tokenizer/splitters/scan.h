@@ -36,6 +36,17 @@ size_t end_of_spaces(std::string_view text, size_t at) {
   return after_line_end > at ? after_line_end : end;
 }
 
+// (?i:'s|'t|'re|'ve|'m|'ll|'d) at an apostrophe; 0 where none of them is there. Without regard to case, Oniguruma has
+// U+017F, the long s, for an s; no other character folds to one of these letters.
+inline size_t end_of_contraction(std::string_view text, size_t at) {
+  const auto lower = [&](size_t i) { return i < text.size() ? char(text[i] | 0x20) : '\0'; };  // right for letters
+  const char first = lower(at + 1), second = lower(at + 2);
+  if (first == 's' || first == 't' || first == 'm' || first == 'd') return at + 2;
+  if ((first == 'r' || first == 'v') && second == 'e') return at + 3;
+  if (first == 'l' && second == 'l') return at + 3;
+  return text.substr(at + 1, 2) == "\u017F" ? at + 3 : 0;
+}
+
 // Cuts a text by a function that gives the end of the piece that begins at a place.
 template <class EndOfPiece>
 void each_piece(std::string_view text, std::vector<Range>& pieces, EndOfPiece end_of_piece) {

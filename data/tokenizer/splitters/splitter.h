@@ -17,6 +17,8 @@ using Splitter = void (*)(std::string_view text, std::vector<Range>& pieces);
 void split_gpt2(std::string_view text, std::vector<Range>& pieces);
 void split_qwen2(std::string_view text, std::vector<Range>& pieces);
 void split_llama3(std::string_view text, std::vector<Range>& pieces);
+void split_o200k(std::string_view text, std::vector<Range>& pieces);
+void split_tekken(std::string_view text, std::vector<Range>& pieces);
 
 struct KnownPattern {
   const char* name;

@@ -19,6 +19,8 @@ template <class T>
 std::string type_of() {
   if constexpr (std::same_as<T, int64_t>) return "integer";
   if constexpr (std::same_as<T, double>) return "number";
+  if constexpr (std::same_as<T, Limit>) return "number";
+  if constexpr (std::same_as<T, CheckSection>) return "section";
   if constexpr (std::same_as<T, bool>) return "true or false";
   if constexpr (std::same_as<T, std::string>) return "text";
   if constexpr (std::same_as<T, SaveEvery>) return "steps or time";
@@ -64,6 +66,12 @@ std::vector<Entry> entries() {
     for_each_field(fields, [&](const std::string& name, const auto& value, const About& about) {
       const std::string key = section + ("." + name);
       add(key, value, about, values[section][name]);
+      if constexpr (std::same_as<std::remove_cvref_t<decltype(value)>, CheckSection>) {
+        all.back().standard.clear();  // an object of nothing
+        for_each_field(value, [&](const char* inner, const Limit& limit, const About& inner_about) {
+          add(key + "." + inner, limit, inner_about, nullptr);
+        });
+      }
       if constexpr (std::same_as<std::remove_cvref_t<decltype(value)>, std::vector<DataFile>>) {
         const DataFile file;
         for_each_field(file, [&](const char* inner, const auto& field, const About& inner_about) {
@@ -115,8 +123,9 @@ std::vector<Entry> chosen(std::string_view name) {
     const std::string leaf = entry.key.substr(entry.key.rfind('.') + 1);
     names.insert(names.end(), {section, leaf, entry.key});
     const std::string list = entry.key.substr(0, entry.key.find('['));  // "data.train" means its entries' keys too
-    if (name.empty() || name == section || name == leaf || name == entry.key || name == list)
-      found.push_back(std::move(entry));
+    const bool below = entry.key.starts_with(std::string(name) + ".") ||
+                       entry.key.find("." + std::string(name) + ".") != entry.key.npos;
+    if (name.empty() || name == leaf || name == entry.key || name == list || below) found.push_back(std::move(entry));
   }
   const auto near = nearest(name, names);
   require(!found.empty(), ExitCode::usage, "no section or key is called ", name,

@@ -103,6 +103,34 @@ void for_each_field(Section& s, Visit&& visit) {
 }
 
 template <class Section, class Visit>
+requires std::same_as<std::remove_const_t<Section>, CheckSection>
+void for_each_field(Section& s, Visit&& visit) {
+  const auto limit = [&](const char* name, auto& value, const char* meaning) {
+    visit(name, value, About{.meaning = meaning, .least = 0, .most = kMany});
+  };
+  limit("max_bad", s.max_bad,
+        "Rows that cannot be read and are left out (bad_rows: skip). As all limits of check: below 1 a share of the "
+        "rows, from 1 on a number of them, 0 none; without a limit it is only said. This one and those of the receipt "
+        "(max_unlearned, max_too_long, max_missing_ends, max_duplicates, max_shared) also keep train and prepare from "
+        "starting; hone data check looks at all.");
+  limit("max_unlearned", s.max_unlearned, "Rows without a learned token.");
+  limit("max_too_long", s.max_too_long, "Rows longer than max_length, which are dropped or cut.");
+  limit("max_empty_answers", s.max_empty_answers, "Rows with an empty answer.");
+  limit("max_missing_ends", s.max_missing_ends, "Answers that do not learn their end token.");
+  limit("max_double_bos", s.max_double_bos, "Rows that begin with two start tokens.");
+  limit("max_duplicates", s.max_duplicates, "Rows equal to an earlier one.");
+  limit("max_near_duplicates", s.max_near_duplicates, "Rows that share at least 80 % with an earlier one.");
+  limit("max_shared", s.max_shared, "Evaluation rows that are training rows too; a share is of the evaluation rows.");
+  limit("max_near_shared", s.max_near_shared, "Evaluation rows that share at least 80 % with a training row.");
+  limit("max_broken_text", s.max_broken_text,
+        "Rows that hold U+FFFD, text decoded with the wrong encoding, or control characters.");
+  limit("max_secrets", s.max_secrets, "Rows with strings that look like passwords, tokens or keys.");
+  limit("max_personal", s.max_personal,
+        "Rows with strings that look like e-mail addresses, telephone, card, account or identity numbers, IP "
+        "addresses.");
+}
+
+template <class Section, class Visit>
 requires std::same_as<std::remove_const_t<Section>, DataSection>
 void for_each_field(Section& s, Visit&& visit) {
   visit("train", s.train, About{"Files to learn from: [{path: data/a.jsonl, type: messages}]."});
@@ -146,6 +174,7 @@ void for_each_field(Section& s, Visit&& visit) {
   visit("bad_rows", s.bad_rows,
         About{"Rows that are broken, of another schema or over 64 MiB. stop: name them and start nothing. skip: leave "
               "them out and count them in the receipt."});
+  visit("check", s.check, About{"How much may be wrong with the data: {max_secrets: 0, max_duplicates: 0.01}."});
   visit("shards", s.shards,
         About{"Folder of the prepared data, reused while data and settings are the same. Default: shards, beside "
               "output.dir. May be deleted between runs."});

@@ -76,6 +76,14 @@ std::string yaml_of(const DataFile& file) {
   });
   return text + "}";
 }
+std::string yaml_of(const Limit& limit) { return limit ? to_text(*limit) : ""; }
+std::string yaml_of(const CheckSection& check) {
+  std::string text;
+  for_each_field(check, [&](const char* name, const Limit& limit, const About&) {
+    if (limit) text += "\n    " + std::string(name) + ": " + yaml_of(limit);
+  });
+  return text;
+}
 template <class T>
 std::string yaml_of(const std::vector<T>& values) {
   std::string text;
@@ -96,6 +104,12 @@ template <class T>
 Json json_of(const T& value) {
   if constexpr (std::is_enum_v<T>) {
     return word_of(value);
+  } else if constexpr (std::same_as<T, Limit>) {
+    return value ? Json(*value) : Json();
+  } else if constexpr (std::same_as<T, CheckSection>) {
+    Json limits = Json::object();
+    for_each_field(value, [&](const char* name, const Limit& limit, const About&) { limits[name] = json_of(limit); });
+    return limits;
   } else if constexpr (std::same_as<T, SaveEvery>) {
     return value.steps > 0 ? Json(value.steps) : Json(interval_text(value));
   } else if constexpr (std::same_as<T, TargetModules>) {

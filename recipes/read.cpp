@@ -138,6 +138,15 @@ class Reader {
     if (const std::string limit = outside(about, *number); !limit.empty()) return wrong(node, path, limit);
     value = *number;
   }
+  void read(const Node& node, const std::string& path, Limit& value, const About& about) {
+    double number = 0;
+    const size_t before = reading_.problems.size();
+    read(node, path, number, about);
+    if (reading_.problems.size() == before) value = number;
+  }
+  void read(const Node& node, const std::string& path, CheckSection& value, const About&) {
+    section(node, path, value);
+  }
   void read(const Node& node, const std::string& path, bool& value, const About&) {
     if (node.kind != NodeKind::scalar || node.quoted || (node.text != "true" && node.text != "false"))
       return wrong(node, path, "true or false");

@@ -5,6 +5,7 @@
 // What each key means: fields.h, or `hone recipe --describe`.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -89,6 +90,20 @@ struct AdapterSection {
   bool operator==(const AdapterSection&) const = default;
 };
 
+// What may be wrong with the data before a run is refused. Empty: any number, it is only said. Below 1 a share of the
+// rows, from 1 on a number of rows; 0: none.
+using Limit = std::optional<double>;
+struct CheckSection {
+  Limit max_bad, max_unlearned, max_too_long;
+  Limit max_empty_answers, max_missing_ends, max_double_bos;
+  Limit max_duplicates, max_near_duplicates;
+  Limit max_shared, max_near_shared;
+  Limit max_broken_text;
+  Limit max_secrets, max_personal;
+  bool operator==(const CheckSection&) const = default;
+  bool empty() const { return *this == CheckSection{}; }
+};
+
 struct DataSection {
   std::vector<DataFile> train;
   std::vector<DataFile> evaluation;
@@ -106,6 +121,7 @@ struct DataSection {
   bool parse_special_tokens = false;
   TooLong too_long = TooLong::automatic;
   BadRows bad_rows = BadRows::stop;
+  CheckSection check;
   std::string shards;  // empty: the folder shards beside output.dir
   bool operator==(const DataSection&) const = default;
 };

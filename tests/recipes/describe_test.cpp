@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/recipes/recipe_folder.h"
 
 namespace hone::recipes {
@@ -15,11 +17,16 @@ TEST(DescribeTest, NamesEveryKeyWithItsMeaning) {
     EXPECT_GE(entry["meaning"].get<std::string>().size(), 10u) << key;
     if (key.find('[') != key.npos) continue;
     ++keys;
-    const auto dot = key.find('.');
-    EXPECT_EQ(entry["default"], recipe[key.substr(0, dot)][key.substr(dot + 1)]) << key;
+    std::string path = "/" + key;
+    std::ranges::replace(path, '.', '/');
+    EXPECT_EQ(entry["default"], recipe.at(Json::json_pointer(path))) << key;
   }
   size_t expected = 0;
-  for (const auto& section : recipe) expected += section.size();
+  for (const auto& section : recipe) {
+    expected += section.size();
+    for (const auto& value : section)
+      if (value.is_object()) expected += value.size();
+  }
   EXPECT_EQ(keys, expected);
 }
 
@@ -38,6 +45,11 @@ TEST(DescribeTest, TellsOneKeyOrSection) {
                                                  {"default", 2},
                                                  {"limits", "at least 1"},
                                                  {"meaning", "Checkpoints kept; older ones are removed."}}}));
+  EXPECT_EQ(describe_json("data.check").size(), 14u);
+  EXPECT_EQ(describe("check"), describe("data.check"));
+  EXPECT_EQ(describe("max_secrets"),
+            "data.check.max_secrets   number, at least 0\n"
+            "    Rows with strings that look like passwords, tokens or keys.\n");
   EXPECT_EQ(describe_json("recompute")[0]["choices"], Json({"auto", "none", "selective", "full"}));
 }
 

@@ -16,6 +16,15 @@ struct KeyCase {
   std::vector<std::string> also{};  // overrides without which the key may not be set
 };
 
+// data.check with these limits, all others absent.
+Json check_of(const Json& limits) {
+  Json all = to_json(Recipe{}).at("data").at("check");
+  for (auto& [key, limit] : all.items()) EXPECT_TRUE(limit.is_null()) << key;
+  EXPECT_EQ(all.size(), 13u);
+  all.update(limits);
+  return all;
+}
+
 std::vector<KeyCase> cases(const RecipeFolder& in) {
   const Json file{{"path", in.other}, {"type", "completion"}, {"turns", false}};
   const std::string files = "[{path: " + in.other + ", type: completion}]";
@@ -52,6 +61,8 @@ std::vector<KeyCase> cases(const RecipeFolder& in) {
       {"data.parse_special_tokens", "true", true},
       {"data.too_long", "split", "split"},
       {"data.bad_rows", "skip", "skip"},
+      {"data.check", "{max_secrets: 0, max_duplicates: 0.01}",
+       check_of({{"max_secrets", 0.0}, {"max_duplicates", 0.01}})},
       {"data.shards", "a b", "a b"},
       {"training.epochs", "0.5", 0.5},
       {"training.max_steps", "1000", 1000},
@@ -123,6 +134,7 @@ TEST(RecipeTest, DefaultsAreTheDocumentedOnes) {
                            {"parse_special_tokens", false},
                            {"too_long", "auto"},
                            {"bad_rows", "stop"},
+                           {"check", check_of(Json::object())},
                            {"shards", ""}}},
                          {"training",
                           {{"epochs", 1.0},

@@ -6,6 +6,7 @@
 #include "kernels/host/text.h"
 #include "recipes/fields.h"
 #include "trainer/run/chat_format.h"
+#include "trainer/run/data_check.h"
 
 namespace hone::trainer {
 
@@ -46,33 +47,33 @@ data::TooLong too_long_of(recipes::TooLong what) {
          : what == recipes::TooLong::truncate ? data::TooLong::truncate
                                               : data::TooLong::automatic;
 }
+}  // namespace
 
 data::DatasetOptions dataset_options(const recipes::Recipe& recipe, const std::vector<recipes::DataFile>& files,
-                                     const Base& base, const std::optional<data::Tokenizer>& tokenizer, bool keep_all) {
+                                     int64_t vocabulary, const std::optional<data::Tokenizer>& tokenizer,
+                                     bool keep_all) {
   data::DatasetOptions options{.train_on = learned_of(recipe.data.train_on),
                                .roles = recipe.data.train_roles,
                                .max_length = recipe.data.max_length,
                                .too_long = too_long_of(recipe.data.too_long),
-                               .vocabulary = base.config.vocabulary,
+                               .vocabulary = vocabulary,
                                .skip_bad = recipe.data.bad_rows == recipes::BadRows::skip,
                                .keep_all = keep_all};
   for (const recipes::DataFile& entry : files) {
-    const std::string title = base.directory.path().string();
     for (data::DataFile& file : data_files(entry)) {
-      require(tokenizer || entry.type == recipes::RowType::tokens, ExitCode::input, title, ": no tokenizer.json, and ",
-              file.path.string(),
+      require(tokenizer || entry.type == recipes::RowType::tokens, ExitCode::input, recipe.model.path,
+              ": no tokenizer.json, and ", file.path.string(),
               " is text; copy the model's tokenizer.json there, or give tokenised rows (type: tokens)");
       options.files.push_back(std::move(file));
     }
   }
-  if (tokenizer) options.chat = chat_of(recipe, files, base.directory.path(), *tokenizer);
+  if (tokenizer) options.chat = chat_of(recipe, files, recipe.model.path, *tokenizer);
   return options;
 }
 
 int threads_of(const recipes::Recipe& recipe) {
   return recipe.model.threads > 0 ? int(recipe.model.threads) : std::max(1, int(std::thread::hardware_concurrency()));
 }
-}  // namespace
 
 data::BatchOptions batch_options(const recipes::Recipe& recipe) {
   const recipes::TrainingSection& t = recipe.training;
@@ -106,16 +107,17 @@ namespace {
 data::PrepareOptions prepare_options(const recipes::Recipe& recipe, const Base& base,
                                      const std::optional<data::Tokenizer>& tokenizer,
                                      const CorpusOptions& options = {}) {
-  data::PrepareOptions how{.folder = shards_folder(recipe),
-                           .name = {},
-                           .train = dataset_options(recipe, recipe.data.train, base, tokenizer, false),
-                           .evaluation_split = recipe.data.evaluation_split,
-                           .rebuild = options.rebuild,
-                           .progress = options.progress};
+  data::PrepareOptions how{
+      .folder = shards_folder(recipe),
+      .name = {},
+      .train = dataset_options(recipe, recipe.data.train, base.config.vocabulary, tokenizer, false),
+      .evaluation_split = recipe.data.evaluation_split,
+      .rebuild = options.rebuild,
+      .progress = options.progress};
   require(!how.train.files.empty(), ExitCode::usage, "data.train: no file matches");
   how.name = how.train.files[0].path.stem().string();
   if (!recipe.data.evaluation.empty())
-    how.evaluation = dataset_options(recipe, recipe.data.evaluation, base, tokenizer, true);
+    how.evaluation = dataset_options(recipe, recipe.data.evaluation, base.config.vocabulary, tokenizer, true);
   return how;
 }
 }  // namespace
@@ -145,6 +147,7 @@ Corpus read_corpus(const recipes::Recipe& recipe, const Base& base, const std::o
                 .reused = prepared.reused()};
   if (corpus.receipt.reading.pairs > 0 && corpus.receipt.used == 0) return corpus;
   corpus.receipt.require_learned();
+  data::require_within(check_limits(recipe), corpus.receipt);
   corpus.batches = std::make_shared<const data::Batches>(*corpus.train, batch_options(recipe));
   corpus.receipt.packed = corpus.batches->packed();
   return corpus;
@@ -159,7 +162,8 @@ std::vector<data::Row> evaluation_rows(const recipes::Recipe& recipe, const Base
   const auto take = [&](data::Row&& row, const data::Reading&, const data::ReadPosition&) {
     if (split == 0 || data::is_held_out(row, split)) rows.push_back(std::move(row));
   };
-  data::read_rows(dataset_options(recipe, own ? recipe.data.evaluation : recipe.data.train, base, tokenizer, true),
+  data::read_rows(dataset_options(recipe, own ? recipe.data.evaluation : recipe.data.train, base.config.vocabulary,
+                                  tokenizer, true),
                   tokenizer ? &*tokenizer : nullptr, pool, {.take = take});
   return rows;
 }

@@ -28,7 +28,8 @@ struct CorpusOptions {
 };
 
 // Reads, tokenises and splits, or takes what an earlier run prepared. Errors (ExitCode::input): text rows without a
-// tokenizer, no learned token, what data::prepare refuses.
+// tokenizer, no learned token, more
+// wrong than data.check allows, what data::prepare refuses.
 Corpus read_corpus(const recipes::Recipe&, const Base&, const std::optional<data::Tokenizer>&,
                    const CorpusOptions& = {});
 
@@ -43,6 +44,12 @@ std::vector<data::Row> evaluation_rows(const recipes::Recipe&, const Base&, cons
 std::string progress_text(const data::PrepareProgress&, double seconds);
 
 data::BatchOptions batch_options(const recipes::Recipe&);
+
+// How files of the recipe are read. `keep_all`: for evaluation, which reports every row. `vocabulary`: the model's; 0:
+// not known. Error (ExitCode::input): text without a tokenizer.
+data::DatasetOptions dataset_options(const recipes::Recipe&, const std::vector<recipes::DataFile>& files,
+                                     int64_t vocabulary, const std::optional<data::Tokenizer>&, bool keep_all);
+int threads_of(const recipes::Recipe&);  // model.threads, or the machine's
 
 // A recipe's words as those of data/.
 data::RowKind kind_of(recipes::RowType);

@@ -40,6 +40,14 @@ int columns() {
 }
 }  // namespace
 
+int screen_lines() {
+  constexpr int kLeast = 12, kMost = 1000, kOfFile = 46;
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+    return std::clamp<int>(size.ws_row, kLeast, kMost);
+  return kOfFile;
+}
+
 trainer::Screen standard_output(bool quiet) {
   const std::string term = variable("TERM");
   const bool terminal = ::isatty(STDOUT_FILENO) == 1 && !term.empty() && term != "dumb";

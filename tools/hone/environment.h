@@ -8,4 +8,7 @@ namespace hone::tools {
 // Of standard output. A terminal without cursor movement (TERM=dumb or none) is treated as a file, of its own width.
 trainer::Screen standard_output(bool quiet = false);
 
+// Lines of the terminal that standard output is; 46 where it is none.
+int screen_lines();
+
 }  // namespace hone::tools

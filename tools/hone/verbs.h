@@ -25,12 +25,11 @@ struct Exit {
 
 using AddVerb = void(CLI::App& app, Exit& exit);
 AddVerb add_validate, add_plan, add_prepare, add_train, add_eval, add_generate, add_chat, add_merge, add_report,
-    add_doctor, add_bench, add_export, add_recipe, add_tokenize, add_render, add_completion, add_man;
+    add_data, add_doctor, add_bench, add_export, add_recipe, add_tokenize, add_render, add_completion, add_man;
 // In the order of a night, then the rest: so `hone` alone prints them.
-inline constexpr std::array kVerbs{&add_validate,   &add_plan,   &add_prepare, &add_train,    &add_eval,
-                                   &add_generate,   &add_chat,   &add_merge,   &add_report,   &add_doctor,
-                                   &add_bench,      &add_export, &add_recipe,  &add_tokenize, &add_render,
-                                   &add_completion, &add_man};
+inline constexpr std::array kVerbs{&add_validate, &add_plan,   &add_data,     &add_prepare, &add_train,      &add_eval,
+                                   &add_generate, &add_chat,   &add_merge,    &add_report,  &add_doctor,     &add_bench,
+                                   &add_export,   &add_recipe, &add_tokenize, &add_render,  &add_completion, &add_man};
 
 // RECIPE [--set key=value]…
 struct RecipeArguments {

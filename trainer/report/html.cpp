@@ -7,55 +7,13 @@
 #include "kernels/host/text.h"
 #include "trainer/report/chart.h"
 #include "trainer/report/display.h"
+#include "trainer/report/html_page.h"
 
 namespace hone::trainer {
 
 namespace {
-constexpr std::string_view kStyle = R"(
-:root { color-scheme: light dark;
-  --page: #f7f7f5; --card: #ffffff; --ink: #1c1c1a; --soft: #5c5b57; --faint: #8a8984; --rule: #e3e2dd; --grid: #ecebe7;
-  --first: #2a6fd0; --second: #d9622b; --good: #1c7c34; --look: #9a6700; --bad: #b42318; }
-@media (prefers-color-scheme: dark) { :root {
-  --page: #161615; --card: #1f1f1d; --ink: #f0efea; --soft: #b5b4ae; --faint: #85847e; --rule: #353430; --grid: #2b2a27;
-  --first: #5b9bf0; --second: #ef8a58; --good: #5cc97a; --look: #dcae3c; --bad: #f0776c; } }
-@media print { :root { --page: #fff; --card: #fff; --ink: #000; --soft: #333; --faint: #666; --rule: #bbb; --grid: #ddd;
-  --first: #1f5fbf; --second: #c04f1a; --good: #146c2b; --look: #7a5200; --bad: #9c1c12; }
-  main { max-width: none; padding: 0; } section, figure, tr { break-inside: avoid; } section { box-shadow: none; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-main { max-width: 1040px; margin: 0 auto; padding: 28px 20px 60px; }
-h1 { font-size: 24px; margin: 0 0 2px; overflow-wrap: anywhere; } h2 { font-size: 16px; margin: 0 0 12px; }
-.lead { color: var(--soft); margin: 0 0 20px; }
-.good { color: var(--good); } .look { color: var(--look); } .bad { color: var(--bad); }
-section { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 18px 20px; margin: 0 0 16px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 14px 24px; }
-.tile span { display: block; color: var(--soft); font-size: 13px; } .tile b { font-size: 20px; font-weight: 600; }
-.tile small { display: block; color: var(--faint); font-size: 13px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 18px 24px; }
-figure { margin: 0; } figcaption { font-weight: 600; font-size: 14px; margin-bottom: 4px; } small { font-weight: 400; color: var(--faint); }
-svg { display: block; width: 100%; height: auto; overflow: visible; font-size: 11px; }
-svg text { fill: var(--faint); } svg .y { text-anchor: end; } svg .x { text-anchor: middle; }
-.grid { stroke: var(--grid); } .plan { stroke: var(--soft); stroke-dasharray: 5 4; }
-.line { fill: none; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round; } .band { opacity: .16; }
-.line.s0 { stroke: var(--first); } .line.s1 { stroke: var(--second); } .band.s0, .dot.s0 { fill: var(--first); } .band.s1, .dot.s1 { fill: var(--second); }
-.dot { stroke: var(--card); stroke-width: 1.5; }
-.key { font-weight: 400; color: var(--soft); font-size: 13px; margin-left: 14px; }
-.key::before { content: ""; display: inline-block; width: 14px; margin-right: 6px; vertical-align: 4px; border-top: 2.5px solid; }
-.k0::before { color: var(--first); } .k1::before { color: var(--second); } .kp::before { color: var(--soft); border-top-style: dashed; }
-.at rect { fill: transparent; } .at line { stroke: var(--faint); } .at text { text-anchor: end; fill: var(--ink); white-space: pre; }
-.at line, .at circle, .at text { visibility: hidden; pointer-events: none; }
-.at:hover line, .at:hover circle, .at:hover text { visibility: visible; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text-align: left; vertical-align: top; padding: 6px 14px 6px 0; border-top: 1px solid var(--rule); overflow-wrap: anywhere; }
-tr:first-child > * { border-top: 0; } th { color: var(--soft); font-weight: 500; white-space: nowrap; } td.n { font-variant-numeric: tabular-nums; }
-thead th { border-bottom: 1px solid var(--rule); } code, pre { font: 12.5px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; } pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
-.sample { white-space: pre-wrap; } .note { color: var(--soft); font-size: 14px; margin: 12px 0 0; }
-)";
-
 std::string row(const std::string& name, const std::string& html) {
   return "<tr><th scope=\"row\">" + escaped(name) + "</th><td class=\"n\">" + html + "</td></tr>\n";
-}
-std::string section(const std::string& title, const std::string& html) {
-  return html.empty() ? "" : "<section>\n<h2>" + escaped(title) + "</h2>\n" + html + "</section>\n";
 }
 std::string tile(const std::string& name, const std::string& value, const std::string& below = {}) {
   return "<div class=\"tile\"><span>" + escaped(name) + "</span><b>" + escaped(value) + "</b>" +
@@ -277,23 +235,15 @@ std::string provenance(const RunRecord& run) {
 }  // namespace
 
 std::string report_html(const RunRecord& run) {
-  const std::string title = escaped(fs::absolute(run.folder).lexically_normal().filename().string());
-  std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src "
-      "data:\"/>\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-      "<meta name=\"referrer\" content=\"no-referrer\"/>\n<title>" +
-      title + " · hone</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n<main>\n";
-  page += header(run) + tiles(run);
-  page += section("Curves", curves(run));
-  page += section("Plan and truth", plan_and_truth(run));
-  page += section("Samples", samples(run));
-  page += section("What was learned", table_of(run.receipt));
-  page += section("Course and incidents", course(run));
-  page += section("Provenance", provenance(run));
-  if (!run.recipe.empty()) page += section("Recipe", "<pre>" + escaped(run.recipe) + "</pre>\n");
-  return page + "</main>\n</body>\n</html>\n";
+  std::string page = header(run) + tiles(run);
+  page += html_section("Curves", curves(run));
+  page += html_section("Plan and truth", plan_and_truth(run));
+  page += html_section("Samples", samples(run));
+  page += html_section("What was learned", table_of(run.receipt));
+  page += html_section("Course and incidents", course(run));
+  page += html_section("Provenance", provenance(run));
+  if (!run.recipe.empty()) page += html_section("Recipe", "<pre>" + escaped(run.recipe) + "</pre>\n");
+  return html_page(fs::absolute(run.folder).lexically_normal().filename().string(), page);
 }
 
 }  // namespace hone::trainer

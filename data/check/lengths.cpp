@@ -53,6 +53,9 @@ std::vector<LengthBin> Lengths::bins(int64_t max_length, int most) const {
     const auto after = std::ranges::upper_bound(bins, int64_t(length / 4), {}, &LengthBin::from);
     ++std::prev(after)->rows;
   }
+  while (bins.back().rows == 0) bins.pop_back();
+  const auto first = std::ranges::find_if(bins, [](const LengthBin& bin) { return bin.rows > 0; });
+  bins.erase(bins.begin(), first);
   return bins;
 }
 

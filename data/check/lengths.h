@@ -36,7 +36,8 @@ class Lengths {
   int64_t longest() const { return longest_; }
   int64_t at(double share) const;  // the length that this share of the rows does not pass; 0 without rows
   // At most `most` bins of equal width (1, 2 or 5 times a power of ten) up to where nearly all rows end or max_length,
-  // and one more for what is longer. A border is never missing at max_length: the bin it falls into is split.
+  // and one more for what is longer; from the first that holds a row to the last. Where rows are longer than
+  // max_length, the bin that it falls into is split there.
   std::vector<LengthBin> bins(int64_t max_length, int most = 16) const;
 
   struct Packing {

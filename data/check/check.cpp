@@ -1,6 +1,7 @@
 #include "data/check/check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -25,20 +26,38 @@ constexpr size_t kMostCompared = size_t(32) << 20;  // sequences in memory while
 constexpr int64_t kLongEnough = 64,
                   kDistinctPart = 4;  // a quarter of at least 64 sequences differ, or it is repetitive
 
-// What this needs of the reader of rows, in one place: every row of a file, also those that training drops. Rows come
-// whole, but texts in pieces of max_length. What cannot be read is counted.
+uint64_t mixed(uint64_t x) {  // splitmix64
+  x += 0x9E3779B97F4A7C15u;
+  x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+  return x ^ x >> 31;
+}
+
+bool is_whole_text(const DataFile& file) { return file.kind == RowKind::text && file.path.extension() == ".txt"; }
+
+LongRow long_row(const DatasetOptions& options, const DataFile& file) {
+  if (is_whole_text(file) || options.too_long == TooLong::split) return LongRow::split;
+  if (options.too_long == TooLong::truncate) return LongRow::truncated;
+  const bool splits = options.too_long == TooLong::automatic && file.kind == RowKind::text;
+  return splits ? LongRow::split : LongRow::dropped;
+}
+
+// What this needs of the reader of rows, in one place: every row of a file once, also those that training drops. Rows
+// come whole, but texts that are split in their pieces. What cannot be read is counted.
 Reading read_every_row(DatasetOptions options, const DataFile& file, const Tokenizer* tokenizer, ThreadPool& pool,
                        const std::function<void(Row&&)>& take, const std::function<void(int32_t, uint64_t)>& progress) {
   options.files = {file}, options.skip_bad = options.keep_all = true;
-  if (file.kind != RowKind::text) options.max_length = 0;
+  if (file.kind != RowKind::text || long_row(options, file) != LongRow::split) options.max_length = 0;
   return read_rows(
       options, tokenizer, pool,
       {.take = [&](Row&& row, const Reading&, const ReadPosition&) { take(std::move(row)); }, .progress = progress});
 }
-LongRow long_row(const DatasetOptions&, RowKind kind) {
-  return kind == RowKind::text ? LongRow::split : LongRow::dropped;
+
+// How often training takes a row: the file's weight, of whose fraction a row has its share by its hash.
+int64_t copies_of(const Row& row, double weight) {
+  const double whole = std::floor(weight);
+  return int64_t(whole) + (double(mixed(row.content) >> 11) * 0x1p-53 < weight - whole);
 }
-bool is_whole_text(const DataFile& file) { return file.kind == RowKind::text && file.path.extension() == ".txt"; }
 
 struct Looked {  // a row and what was seen in it
   Row row;
@@ -58,13 +77,8 @@ struct Known {  // of each row, for what only all of them together tell
 };
 
 uint64_t drawn(uint64_t seed, const Row& row, bool evaluation) {
-  uint64_t x = seed * 0x9E3779B97F4A7C15u + uint64_t(row.number) * 2 + uint64_t(evaluation);
-  for (const uint64_t more : {row.content, uint64_t(row.line)}) {
-    x ^= more;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-    x ^= x >> 31;
-  }
+  uint64_t x = mixed(seed * 2 + uint64_t(evaluation));
+  for (const uint64_t more : {uint64_t(row.number), uint64_t(row.piece), row.content}) x = mixed(x ^ more);
   return x;
 }
 
@@ -83,7 +97,11 @@ class Checker {
   }
 
   CheckReport run() {
-    for (size_t i = 0; i < report_.files.size(); ++i) check_raw(report_.files[i], int32_t(i), pool_, report_.findings);
+    for (size_t i = 0; i < report_.files.size(); ++i) {
+      const int64_t before = report_.findings[Finding::bad_row].rows;
+      check_raw(report_.files[i], int32_t(i), options_.train.roles, pool_, report_.findings);
+      bad_.push_back(report_.findings[Finding::bad_row].rows - before);
+    }
     read([&](std::vector<Looked>& rows) { look_at(rows), keep(rows); });
     exact_copies();
     near_copies();
@@ -154,12 +172,14 @@ class Checker {
 
   void count(const Reading& reading, int32_t index) {
     if (index < report_.training_files) report_.read += reading.read;
-    const auto add = [&](Finding finding, const Places& places) {  // the reader names the first five
-      for (const Place& place : places.first) report_.findings.add(finding, {.at = {index, place.line}});
-      report_.findings.add_unnamed(finding, places.count - int64_t(places.first.size()));
+    // The reader names the first five; `known` are told already.
+    const auto more = [&](Finding finding, const Places& places, int64_t known) {
+      for (size_t i = 0; i < places.first.size() && known < places.count && int64_t(i) >= known; ++i, ++known)
+        report_.findings.add(finding, {.at = {index, places.first[i].line}});
+      report_.findings.add_unnamed(finding, std::max<int64_t>(places.count - known, 0));
     };
-    add(Finding::bad_row, reading.bad);
-    add(Finding::unlearned, reading.unlearned);  // without any token
+    more(Finding::bad_row, reading.bad, bad_[size_t(index)]);
+    more(Finding::unlearned, reading.unlearned, 0);  // without any token
   }
 
   void look_at(std::vector<Looked>& rows) {
@@ -172,7 +192,7 @@ class Checker {
       const auto length = int64_t(looked.row.tokens.size());
       looked.faults = row_faults(looked.row, file.kind, tokenizer_);
       looked.too_long = !own_file && longest > 0 && length > longest;
-      looked.drops = looked.too_long && long_row(from, file.kind) == LongRow::dropped;
+      looked.drops = looked.too_long && long_row(from, file) == LongRow::dropped;
       if (tokenizer_ && !is_whole_text(file)) looked.text = text_findings(tokenizer_->decode(looked.row.tokens));
       looked.shingles = shingles_in_order(looked.row.tokens);
     });
@@ -256,7 +276,9 @@ class Checker {
         report_.used += row.piece == 0, report_.tokens += length, report_.learned += looked.faults.learned;
         report_.answers += row.answers, report_.ends += row.ends;
       }
-      if (!looked.evaluation && !unlearned) report_.lengths.add(length, long_row(options_.train, file.kind));
+      if (!looked.evaluation && !unlearned)
+        for (int64_t copy = copies_of(row, file.weight); copy > 0; --copy)
+          report_.lengths.add(length, long_row(options_.train, file));
       known_.push_back({.content = row.content,
                         .place = spot.at,
                         .evaluation = looked.evaluation,
@@ -385,6 +407,7 @@ class Checker {
   std::vector<uint64_t> sizes_;
   uint64_t all_bytes_ = 0;
   int pass_ = 0;
+  std::vector<int64_t> bad_;  // rows of each file that its own look at bytes found
   std::vector<std::unordered_set<uint64_t>> common_;
   std::vector<bool> sampled_;
   std::vector<Known> known_;

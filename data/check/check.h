@@ -53,7 +53,8 @@ struct CheckReport {
   size_t bands = 0;       // that copies were looked for with, of 32
   std::string problem;    // what is wrong with files as a whole; then rows are missing here
 
-  std::string place_text(const Place& place) const;  // "train.jsonl:12"
+  std::string place_text(const Place& place) const;   // "train.jsonl:12"
+  std::string row_text(const ShownRow& shown) const;  // the same; of a text that is split "novel.txt:1, piece 3"
   OrderedJson json() const;
 };
 

@@ -56,7 +56,8 @@ std::vector<Exceeded> exceeded(const CheckLimits& limits, const Receipt& receipt
   const Reading& reading = receipt.reading;
   compare(list, "max_bad", limits.max_bad, reading.bad.count, reading.read);
   compare(list, "max_unlearned", limits.max_unlearned, reading.unlearned.count, reading.read);
-  compare(list, "max_too_long", limits.max_too_long, reading.too_long.count + reading.cut, reading.read);
+  compare(list, "max_too_long", limits.max_too_long,
+          reading.too_long.count + reading.cut.count + reading.shortened.count, reading.read);
   compare(list, "max_missing_ends", limits.max_missing_ends, receipt.answers - receipt.ends, reading.read);
   compare(list, "max_duplicates", limits.max_duplicates, receipt.duplicates, reading.read);
   if (receipt.evaluation)

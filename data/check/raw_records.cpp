@@ -1,13 +1,12 @@
 #include "data/check/raw_records.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "data/check/sensitive.h"
 #include "data/check/text_faults.h"
+#include "data/rows/kinds/kinds.h"
 #include "data/rows/records.h"
-#include "kernels/host/json.h"
 #include "kernels/host/text.h"
 
 namespace hone::data {
@@ -18,68 +17,40 @@ constexpr size_t kChunkBytes = size_t(8) << 20;
 struct Piece {  // a record or a line
   int64_t line = 0;
   std::string text;
+  bool bad = false;  // cannot be read
   bool invalid = false, empty_answer = false;
   std::vector<TextFinding> found{};
 };
 
 bool blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
 
-bool blank_at(const Json& record, const char* key) {
-  const auto found = record.find(key);
-  return found != record.end() && found->is_string() && blank(found->get_ref<const std::string&>());
+// An answer without text and without calls of tools.
+bool is_empty_answer(const OrderedJson& message, const std::vector<std::string>& roles) {
+  const auto role = message.find("role"), content = message.find("content");
+  if (role == message.end() || !role->is_string() || message.contains("tool_calls")) return false;
+  if (std::ranges::find(roles, role->get_ref<const std::string&>()) == roles.end()) return false;
+  if (content == message.end() || content->is_null()) return true;
+  return content->is_string() ? blank(content->get_ref<const std::string&>()) : content->is_array() && content->empty();
 }
 
-bool is_answer(const Json& turn, const char* role_key) {
-  const auto role = turn.find(role_key);
-  return role != turn.end() && role->is_string() && (*role == "assistant" || *role == "gpt" || *role == "model");
-}
-
-bool has_empty_answer(const Json& record, RowKind kind) {
-  if (!record.is_object()) return false;
-  switch (kind) {
-    case RowKind::alpaca:
-      return blank_at(record, "output");
-    case RowKind::completion:
-      return blank_at(record, record.contains("prompt") ? "completion" : "answer");
-    case RowKind::text:
-      return blank_at(record, "text");
-    case RowKind::messages:
-      break;
-    default:
-      return false;
-  }
-  for (const auto& [list, role, text] :
-       {std::array{"messages", "role", "content"}, std::array{"conversations", "from", "value"}}) {
-    const auto turns = record.find(list);
-    if (turns == record.end() || !turns->is_array()) continue;
-    for (const Json& turn : *turns)
-      if (turn.is_object() && is_answer(turn, role) && blank_at(turn, text) && !turn.contains("tool_calls"))
-        return true;
-  }
+bool has_empty_answer(const Content& said, const std::vector<std::string>& roles) {
+  if (const auto* talk = std::get_if<Conversation>(&said))
+    return std::ranges::any_of(talk->messages, [&](const OrderedJson& m) { return is_empty_answer(m, roles); });
+  if (const auto* pair = std::get_if<PromptAnswer>(&said)) return blank(pair->answer);
+  if (const auto* text = std::get_if<PlainText>(&said)) return blank(text->text);
   return false;
 }
 
-// A text that is empty or blank leaves its quotes with nothing but white space between them.
-bool may_have_blank(std::string_view json) {
-  for (size_t quote = json.find('"'); quote != std::string_view::npos; quote = json.find('"', quote + 1)) {
-    size_t i = quote + 1;
-    while (i < json.size() && (json[i] == ' ' || (json[i] == '\\' && i + 1 < json.size() &&
-                                                  std::string_view("nrt").find(json[i + 1]) != std::string_view::npos)))
-      i += json[i] == ' ' ? 1 : 2;
-    if (i < json.size() && json[i] == '"') return true;
-  }
-  return false;
-}
-
-void look_at(Piece& piece, RowKind kind, bool is_text) {
+void look_at(Piece& piece, const RowReader& reader, const std::vector<std::string>& roles, bool is_text) {
   piece.invalid = !valid_utf8(piece.text);
   if (is_text) {
     piece.found = text_findings(piece.text);
-  } else if (!piece.invalid && kind != RowKind::tokens && may_have_blank(piece.text)) {
+  } else if (!piece.bad) {
     try {
-      piece.empty_answer = has_empty_answer(parse_json(piece.text, "row", {.bytes = kLargestRecord}), kind);
-    } catch (const Error&) {
-      // Not JSON: the rows' own reader says so.
+      for (const Content& said : reader.parse(piece.text))
+        piece.empty_answer = piece.empty_answer || has_empty_answer(said, roles);
+    } catch (const std::exception&) {
+      piece.bad = true;
     }
   }
   piece.text = {};
@@ -87,15 +58,17 @@ void look_at(Piece& piece, RowKind kind, bool is_text) {
 
 class Pieces {
  public:
-  Pieces(const DataFile& file, int32_t index, ThreadPool& pool, Findings& findings)
-      : kind_(file.kind),
+  Pieces(const DataFile& file, int32_t index, const std::vector<std::string>& roles, ThreadPool& pool,
+         Findings& findings)
+      : reader_(file.kind, file.names),
+        roles_(roles),
         is_text_(file.kind == RowKind::text && file.path.extension() == ".txt"),
         index_(index),
         pool_(pool),
         findings_(findings) {}
   bool is_text() const { return is_text_; }
-  void add(int64_t line, std::string_view text) {
-    pieces_.push_back({line, std::string(text)});
+  void add(int64_t line, std::string_view text, bool bad = false) {
+    pieces_.push_back({line, std::string(text), bad});
     held_ += text.size();
     if (held_ >= kChunkBytes || pieces_.size() >= 16384) flush();
   }
@@ -104,10 +77,11 @@ class Pieces {
     constexpr size_t kAtOnce = 64;
     pool_.run(int64_t((pieces_.size() + kAtOnce - 1) / kAtOnce), [&](int64_t chunk) {
       const size_t begin = size_t(chunk) * kAtOnce, end = std::min(begin + kAtOnce, pieces_.size());
-      for (size_t i = begin; i < end; ++i) look_at(pieces_[i], kind_, is_text_);
+      for (size_t i = begin; i < end; ++i) look_at(pieces_[i], reader_, roles_, is_text_);
     });
     for (const Piece& piece : pieces_) {
       const Spot spot{.at = {index_, piece.line}};
+      if (piece.bad) findings_.add(Finding::bad_row, spot);
       if (piece.invalid) findings_.add(Finding::invalid_utf8, spot);
       if (piece.empty_answer) findings_.add(Finding::empty_answer, spot);
       for (const TextFinding& each : piece.found) findings_.add(each.finding, spot, each.strings);
@@ -116,7 +90,8 @@ class Pieces {
   }
 
  private:
-  RowKind kind_;
+  RowReader reader_;
+  const std::vector<std::string>& roles_;
   bool is_text_;
   int32_t index_;
   ThreadPool& pool_;
@@ -167,12 +142,15 @@ std::vector<TextFinding> text_findings(std::string_view text) {
   return found;
 }
 
-void check_raw(const DataFile& file, int32_t index, ThreadPool& pool, Findings& findings) {
-  Pieces pieces(file, index, pool, findings);
+void check_raw(const DataFile& file, int32_t index, const std::vector<std::string>& roles, ThreadPool& pool,
+               Findings& findings) {
+  Pieces pieces(file, index, roles, pool, findings);
   if (pieces.is_text()) {
     each_line(InputFile(file.path), [&](int64_t line, std::string_view text) { pieces.add(line, text); });
   } else {
-    read_records(InputFile(file.path), [&](const Record& record) { pieces.add(record.line, record.text); });
+    read_records(InputFile(file.path), [&](const Record& record) {
+      if (!record.ends) pieces.add(record.line, record.text, !record.problem.empty());
+    });
   }
   pieces.flush();
 }

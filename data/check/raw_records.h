@@ -1,6 +1,6 @@
 // What a file's bytes tell without a tokenizer: text that is not UTF-8, answers that are empty, and, of a text file,
 // which line holds what.
-//   check_raw(file, 0, true, pool, findings);
+//   check_raw(file, 0, {"assistant"}, pool, findings);
 #pragma once
 #include <functional>
 
@@ -9,9 +9,10 @@
 
 namespace hone::data {
 
-// Adds to `findings` at places of file `index`: invalid_utf8, empty_answer; of .txt files, where a row is no line, also
-// broken text, secrets and personal data.
-void check_raw(const DataFile& file, int32_t index, ThreadPool& pool, Findings& findings);
+// Adds to `findings` at places of file `index`: bad_row, invalid_utf8, empty_answer (of messages of these roles); of
+// .txt files, where a row is no line, also broken text, secrets and personal data.
+void check_raw(const DataFile& file, int32_t index, const std::vector<std::string>& roles, ThreadPool& pool,
+               Findings& findings);
 
 // What a text holds, for lines and for rows: findings and how many strings of them.
 struct TextFinding {

@@ -52,9 +52,7 @@ void print_rows(const data::CheckReport& report, const data::Tokenizer& tokenize
   if (report.shown.empty()) return;
   const std::string rule = style.utf8 ? "─" : "-";
   for (const data::ShownRow& shown : report.shown) {
-    std::string title =
-        report.place_text({shown.row.file, shown.row.line}) + (shown.evaluation ? "   held out for evaluation" : "");
-    title = trainer::printable(title);
+    const std::string title = trainer::printable(report.row_text(shown));
     std::string line = rule + rule + " " + title + " ";
     for (int used = trainer::cells(title) + 4; used < std::min(style.width, 100); ++used) line += rule;
     std::cout << (style.colour ? "\x1b[90m" + line + "\x1b[0m" : line) << "\n"

@@ -197,8 +197,7 @@ std::string rows(const data::CheckReport& report, const data::Tokenizer* tokeniz
       "token, learned</span></span><span class=\"row\"><span class=\"dot\">·</span> a space at a line's "
       "end</span></p>\n";
   for (const data::ShownRow& shown : report.shown) {
-    html += "<div class=\"at-row\"><b>" + escaped(report.place_text({shown.row.file, shown.row.line})) +
-            (shown.evaluation ? " · held out for evaluation" : "") + "</b><span>" +
+    html += "<div class=\"at-row\"><b>" + escaped(report.row_text(shown)) + "</b><span>" +
             escaped(row_caption(shown.row, *tokenizer)) + "</span></div>\n<div class=\"row\" dir=\"auto\">";
     const std::vector<data::RowSpan> spans = rendered(shown.row, *tokenizer);
     for (size_t i = 0; i < spans.size(); ++i) {

@@ -73,10 +73,15 @@ class Page {
                {millions(report_.tokens), "learned " + millions(report_.learned) + " (" + percent(share) + ")",
                 "read only " + millions(report_.tokens - report_.learned)});
     if (report_.lengths.rows() > 0)
-      lines_.add(
-          "lengths",
-          {"median " + with_commas(report_.lengths.at(0.5)), "95 % up to " + with_commas(report_.lengths.at(0.95)),
-           "99 % up to " + with_commas(report_.lengths.at(0.99)), "longest " + with_commas(report_.lengths.longest())});
+      lines_.add("lengths", {"median " + with_commas(report_.lengths.at(0.5)),
+                             "95 % up to " + with_commas(report_.lengths.at(0.95)),
+                             "99 % up to " + with_commas(report_.lengths.at(0.99)),
+                             "longest " + with_commas(report_.lengths.longest()) + within()});
+  }
+
+  std::string within() const {
+    const bool all = outcome_.max_length > 0 && report_.lengths.longest() <= outcome_.max_length;
+    return all ? ", none over max_length " + with_commas(outcome_.max_length) : "";
   }
 
   void histogram() {

@@ -33,8 +33,6 @@ uint64_t mixed(uint64_t x) {  // splitmix64
   return x ^ x >> 31;
 }
 
-bool is_whole_text(const DataFile& file) { return file.kind == RowKind::text && file.path.extension() == ".txt"; }
-
 LongRow long_row(const DatasetOptions& options, const DataFile& file) {
   if (is_whole_text(file) || options.too_long == TooLong::split) return LongRow::split;
   if (options.too_long == TooLong::truncate) return LongRow::truncated;

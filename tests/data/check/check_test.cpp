@@ -181,7 +181,7 @@ TEST_F(CheckTest, EvaluationFilesAreHeldAgainstTraining) {
   EXPECT_EQ(names({}), "");
   EXPECT_EQ(names({.max_shared = 0}), "max_shared: 1 of 3 rows, none is allowed; ");
   EXPECT_EQ(names({.max_shared = 0.33}), "max_shared: 1 of 3 rows (33.3 %), allowed 33 %; ");
-  EXPECT_EQ(names({.max_shared = 0.34, .max_near_shared = 1, .max_secrets = 0, .max_duplicates = 0}), "");
+  EXPECT_EQ(names({.max_duplicates = 0, .max_shared = 0.34, .max_near_shared = 1, .max_secrets = 0}), "");
 }
 
 TEST_F(CheckTest, RowsToShowAreTheSameAndFromEveryFile) {

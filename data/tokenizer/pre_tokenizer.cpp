@@ -205,7 +205,8 @@ Cut metaspace(const JsonView& view) {
   return [replacement, scheme, cut = std::move(cut)](PreTokens& tokens) {
     const auto opening = [&](std::string_view piece, bool opens) -> std::string_view {
       const bool wanted = scheme == "always" || (scheme == "first" && opens);
-      return wanted && !piece.starts_with(' ') && !piece.starts_with(replacement) ? replacement : "";
+      const bool put = wanted && !piece.starts_with(' ') && !piece.starts_with(replacement);
+      return put ? std::string_view(replacement) : std::string_view();
     };
     rewrite(tokens, opening, [&](std::string& text, std::string_view stretch) {
       for (const char c : stretch) c == ' ' ? text += replacement : text += c;

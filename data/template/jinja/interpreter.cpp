@@ -272,7 +272,8 @@ Text Interpreter::call_macro(const Statement& node, const Value& outer, Argument
 
 void Interpreter::bind(const Statement& node, Arguments&& arguments) {
   auto& slots = function_.as<Activation>().slots;
-  auto& [positional, named] = arguments;
+  auto& positional = arguments.positional;
+  auto& named = arguments.named;
   const auto take = [&](std::string_view name) {
     Value value;
     for (size_t i = 0; i < named.size(); ++i) {

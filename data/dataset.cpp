@@ -217,7 +217,8 @@ class Reader {
     row.tokens = std::move(encoded.tokens), row.labels = std::move(encoded.labels);
     row.tokens.resize(kept), row.labels.resize(kept);
     if (!learns(row)) {
-      if (!counted_) reading_.unlearned.add({index_, record.line});
+      if (!counted_)
+        reading_.unlearned.add({index_, record.line}), reading_.dropped += all > longest ? int64_t(all) : 0;
       return;
     }
     if (all > longest && !counted_)
@@ -250,7 +251,8 @@ class Reader {
     });
     if (!pieces_are_rows) left_out = pieces > 0 && copies_of(whole.content) == 0;
     if (pieces == 0) {
-      if (!counted_ && !pieces_are_rows) reading_.unlearned.add({index_, whole.line});
+      if (!counted_ && !pieces_are_rows)
+        reading_.unlearned.add({index_, whole.line}), reading_.dropped += all > longest ? int64_t(all) : 0;
       return;
     }
     if (!counted_) {

@@ -68,7 +68,7 @@ struct Reading {
   Places unlearned;       // dropped: without a learned token
   Places cut;             // split into pieces of max_length
   Places shortened;       // truncated to max_length
-  int64_t dropped = 0;    // tokens of the rows that are too long
+  int64_t dropped = 0;    // tokens of rows that are too long and not used
   int64_t truncated = 0;  // tokens lost in splitting and truncating
   int64_t left_out = 0;   // rows that a weight below 1 leaves out
   int64_t pairs = 0;      // preference pairs that are whole; they give no rows yet

@@ -44,7 +44,8 @@ OrderedJson places_json(const Places& places) {
 // "without an answer" where every row has one, else the general words.
 std::string_view unlearned_words(const std::vector<DataFile>& files) {
   for (const DataFile& file : files)
-    if (file.kind == RowKind::text || file.kind == RowKind::tokens) return "without a learned token";
+    if (const Form form = kind(file.kind).form; form != Form::chat && form != Form::answered)
+      return form == Form::pair ? "without a difference or an answer" : "without a learned token";
   return "without an answer";
 }
 }  // namespace

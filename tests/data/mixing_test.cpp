@@ -162,7 +162,7 @@ TEST_F(Mixing, RowsThatAreTooLong) {
   EXPECT_EQ(pieces(5, TooLong::split), "pq+a+b+c 10|d+e+f+$ 01| long 0 0 cut 1 short 0 lost 0 unlearned 0");
   EXPECT_EQ(pieces(2, TooLong::split), "a+b 10|c+d 00|e+f 00| long 0 0 cut 1 short 0 lost 3 unlearned 0");
   EXPECT_EQ(pieces(5, TooLong::truncate), "pq+a+b+c 10| long 0 0 cut 0 short 1 lost 4 unlearned 0");
-  EXPECT_EQ(pieces(2, TooLong::truncate), " long 0 0 cut 0 short 0 lost 0 unlearned 1");
+  EXPECT_EQ(pieces(2, TooLong::truncate), " long 0 9 cut 0 short 0 lost 0 unlearned 1");
   const Dataset kept = read({.files = {one}, .max_length = 5, .too_long = TooLong::truncate, .keep_all = true});
   EXPECT_EQ(kept.rows().at(0).tokens.size(), 9u);  // evaluation reads all of it
 }

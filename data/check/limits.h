@@ -1,5 +1,5 @@
 // How much may be wrong with data before a run is refused.
-//   CheckLimits limits{.max_secrets = 0, .max_duplicates = 0.01};
+//   CheckLimits limits{.max_duplicates = 0.01, .max_secrets = 0};
 //   for (const Exceeded& each : exceeded(limits, report)) …       // "max_secrets", allowed 0, 3 of 18,402 rows
 #pragma once
 #include <optional>

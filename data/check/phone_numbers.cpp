@@ -25,7 +25,7 @@ bool calling_code(std::string_view digits) {
 struct Number {
   std::string digits;
   size_t end = 0;
-  int separators = 0;
+  int separators = 0, dots = 0;
 };
 // Digits with single separators between groups, and one pair of brackets.
 Number read(std::string_view text, size_t i) {
@@ -42,7 +42,7 @@ Number read(std::string_view text, size_t i) {
       if (!digit(next) && !(i + 2 < text.size() && digit(text[i + 2]))) break;
       if (!digit(next)) ++i;
     } else if ((c == ' ' || c == '-' || c == '.' || c == '/') && (digit(next) || (next == '(' && !was_open))) {
-      ++number.separators;
+      ++number.separators, number.dots += c == '.';
     } else {
       break;
     }
@@ -84,8 +84,10 @@ bool announced(std::string_view text, size_t begin, char first) {
     return before.ends_with(word) && (before.size() == word.size() || !alnum(before[before.size() - word.size() - 1]));
   };
   strip();
-  for (const std::string_view filler : kFillers)
+  for (size_t i = 0; i < 2 * kFillers.size(); ++i) {  // "number is"
+    const std::string_view filler = kFillers[i % kFillers.size()];
     if (ends_with_word(filler)) before.resize(before.size() - filler.size()), colon = true, strip();
+  }
   return (colon || first == '0') && std::ranges::any_of(kWords, ends_with_word);
 }
 }  // namespace
@@ -107,6 +109,7 @@ size_t phone_number(std::string_view text, size_t begin) {
     if (alnum(previous) || previous == ')' || previous == '+' || digit(previous_word) || previous_word == ')') return 0;
     const Number number = read(text, begin + 1);
     const size_t count = number.digits.size();
+    if (number.separators == 1 && number.dots == 1) return 0;  // a fraction
     if (count < 8 || count > 15 || (number.separators == 0 && count < 10) || !calling_code(number.digits)) return 0;
     return free_after(number.end) ? number.end : 0;
   }

@@ -68,7 +68,7 @@ RowFaults row_faults(const Row& row, RowKind kind, const Tokenizer* tokenizer) {
               blank(tokenizer->decode(span, true));
     }
     any_word = any_word || !empty;
-    if (i > 1 && !empty && !faults.split_token && kind != RowKind::text && !tokenizer->is_special(tokens[i]))
+    if (i > 0 && !empty && !faults.split_token && kind != RowKind::text && !tokenizer->is_special(tokens[i]))
       faults.split_token = splits_token(row, i, *tokenizer);
     i = end;
   }

@@ -128,11 +128,14 @@ double entropy(std::string_view text) {  // bits a character
 // A value as a generator makes it, not a word, a name or a piece of code.
 bool looks_random(std::string_view value) {
   int digits = 0, lowers = 0, uppers = 0, others = 0, hexes = 0;
+  size_t changes = 0;  // of small, capital and digit: few in a name in CamelCase
+  for (size_t i = 1; i < value.size(); ++i)
+    changes += upper(value[i]) != upper(value[i - 1]) || digit(value[i]) != digit(value[i - 1]);
   for (const char c : value)
     digits += digit(c), lowers += lower(c), uppers += upper(c), others += !alnum(c), hexes += hex(c);
   if (value.size() < 16 || digits < 2 || lowers + uppers < 2) return false;
   if (size_t(hexes) == value.size() && value.size() >= 32) return entropy(value) >= 3;
-  const bool mixed = lowers >= 2 && uppers >= 2;
+  const bool mixed = lowers >= 2 && uppers >= 2 && 3 * changes >= value.size();
   return entropy(value) >= 3.4 && (mixed || (others == 0 && digits >= 3));
 }
 
@@ -250,8 +253,14 @@ class Scanner {
     const size_t operator_at = i;
     std::string name(text_.substr(start, end - start));
     std::ranges::transform(name, name.begin(), lowered);
-    if (std::ranges::none_of(kSecretWords, [&](std::string_view w) { return name.find(w) != std::string::npos; }))
-      return;
+    const auto is_named = [&](std::string_view word) {  // as a part of its own: token, authToken, not tokenizer
+      const size_t found = name.find(word);
+      if (found == std::string::npos) return false;
+      const size_t after =
+          start + found + word.size() + (found + word.size() < name.size() && name[found + word.size()] == 's');
+      return after >= end || !lower(text_[after]);
+    };
+    if (std::ranges::none_of(kSecretWords, is_named)) return;
     if (at(i) == ':' && at(i + 1) == '=') ++i;
     ++i;
     if (at(i) == '>') ++i;
@@ -300,7 +309,7 @@ class Scanner {
     if (host == std::string_view::npos || host + 2 > authority.size() || !alnum(authority[host + 1])) return;
     const size_t password = authority.find(':');
     if (password >= host || placeholder(authority.substr(password + 1, host - password - 1))) return;
-    if (authority.find("{") < host) return;  // a template
+    if (authority.find_first_of("[]{}()") < host) return;  // a template
     size_t scheme = colon;
     while (scheme > 0 && colon - scheme < 20 && (alnum(text_[scheme - 1]) || text_[scheme - 1] == '+')) --scheme;
     if (scheme == colon) return;
@@ -434,13 +443,17 @@ class Scanner {
       return false;
     const char before = start > 0 ? text_[start - 1] : '\0';
     if (before == '.' || before == '-' ||
-        after_word(start, {"v", "ver", "version", "versions", "release", "chrome", "section", "chapter"}))
+        after_word(start, {"v", "ver", "version", "versions", "release", "chrome", "section", "chapter", "part",
+                           "annex", "oid"}))
       return false;
     const bool everybodys = parts[0] == 0 || parts[0] == 127 || parts[0] >= 224;  // no one's: loopback, masks, groups
     const bool told = after_word(start, {"ip", "ipv4", "host", "server", "address", "addr", "ping", "ssh", "from",
                                          "client", "http", "https"}) ||
                       (at(i) == ':' && digit(at(i + 1))) || (at(i) == '/' && digit(at(i + 1)));
-    if (everybodys || (wide < 2 && !told)) return false;
+    // Sections of documents have small numbers; numbers in a row are no addresses.
+    const bool small = parts[0] != 10 && std::ranges::all_of(parts, [](int part) { return part < 32; });
+    const bool in_row = before == ' ' && start > 1 && digit(text_[start - 2]) && at(i) == ' ' && digit(at(i + 1));
+    if (everybodys || in_row || ((wide < 2 || small) && !told)) return false;
     return take(Finding::ip_address, start, i);
   }
 

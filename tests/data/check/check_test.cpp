@@ -54,12 +54,12 @@ TEST_F(CheckTest, FindsEachFaultAtItsLine) {
   std::string repeated, random;
   for (int i = 0; i < 90; ++i) repeated += "xy", random += char('!' + i);
   const std::vector<std::string> lines{
-      chat("Two and two?", "Four, I think."),                               // 1
+      chat("Two and two?", "Four, I think, and so do all who can count."),  // 1
       R"({"messages": [{"role": "user", "content": "Nobody answers."}]})",  // 2
       one_line,                                                             // 3
       chat("Say nothing.", "  \n"),                                         // 4
       chat("How long?", std::string(300, 'w') + random),                    // 5
-      chat("Two and two?", "Four, I think."),                               // 6: as line 1
+      chat("Two and two?", "Four, I think, and so do all who can count."),  // 6: as line 1
       "{\"messages\": [",                                                   // 7
       "{\"messages\": \"caf\xE9\"}",                                        // 8
       chat("Lost?", "Some \uFFFD of it."),                                  // 9
@@ -68,9 +68,9 @@ TEST_F(CheckTest, FindsEachFaultAtItsLine) {
       chat("Address?", "Write to jo@acme.com or ann@acme.com."),            // 12
       chat("Key?",
            "It is AKIA"
-           "IOSFODNN7EXAMPLE."),               // 13
-      chat("Again and again?", repeated),      // 14
-      chat("Two and twi?", "Four, I think."),  // 15: nearly line 1
+           "IOSFODNN7EXAMPLE."),                                            // 13
+      chat("Again and again?", repeated),                                   // 14
+      chat("Two and twi?", "Four, I think, and so do all who can count."),  // 15: nearly line 1
   };
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
@@ -102,7 +102,7 @@ TEST_F(CheckTest, LooksAtTokensAndBordersOfAnswers) {
                     "{\"input_ids\": [256, 72, 105, 258]}\n"
                     "{\"input_ids\": [256, 256, 72, 105, 258]}\n"
                     "{\"input_ids\": [256, 72, 105, 33]}\n"
-                    "{\"input_ids\": [256, 72, 105, 258], \"labels\": [-100, -100, -100, 258]}\n"
+                    "{\"input_ids\": [256, 72, 107, 258], \"labels\": [-100, -100, -100, 258]}\n"
                     "{\"input_ids\": [256, 72, 106, 258, 10], \"labels\": [-100, 72, 106, 258, -100]}\n");
   const fs::path completion = folder_.write("completion.jsonl", R"({"prompt": "a", "completion": "b"})"
                                                                 "\n"
@@ -123,7 +123,7 @@ TEST_F(CheckTest, ReadsTextFilesLineByLine) {
   const fs::path text = folder_.write("notes.txt", "First.\nSecond.\nCall +49 30 1234567.\n\nMail jo@acme.com\n");
   const CheckReport report = check({{text, RowKind::text}}, 16);
   EXPECT_EQ(found(report), (Expected{{"phone_numbers", "0:3"}, {"emails", "0:5"}}));
-  EXPECT_EQ(report.tokens, 56);  // 55 bytes and the end token, in pieces of 16
+  EXPECT_EQ(report.tokens, 55);  // 54 bytes and the end token, in pieces of 16
   EXPECT_EQ(report.used, 4);
   const fs::path records =
       folder_.write("text.jsonl", "{\"text\": \"0123456789abcdefghijklmnopqrst\"}\n{\"text\": \"short\"}\n");
@@ -147,8 +147,7 @@ TEST_F(CheckTest, WhatAllRowsAreToldMakesNoCopies) {
                 .dump() +
             "\n";
   };
-  for (int i = 0; i < 30; ++i)
-    row("Number " + std::string(size_t(i + 3), char('a' + i % 26)), std::string(1, char('A' + i % 26)) + "!");
+  for (int i = 0; i < 30; ++i) row("Number " + std::string(9, char('A' + i)), std::string(1, char('A' + i)) + "!");
   row("When do you open on Saturdays in winter?", "At nine o'clock, and we close at four in the afternoon.");
   row("When do you open on Sundays in winter?", "At nine o'clock, and we close at four in the afternoon.");
   const Expected got = found(check({{folder_.write("shop.jsonl", text), RowKind::messages}}));
@@ -201,7 +200,7 @@ TEST_F(CheckTest, RowsToShowAreTheSameAndFromEveryFile) {
     text += std::string(span.learned ? "+" : "") + (span.special ? "*" : "") + "[" + span.text + "]";
   EXPECT_EQ(text,
             "*[<|im_start|>][user\nAlone?]*[<|im_end|>][\n]*[<|im_start|>][assistant\n]+[Yes.]+*[<|im_end|>][\n]");
-  EXPECT_EQ(row_caption(once.shown[3].row, tokenizer_), "32 tokens, 5 learned, ends with a text token (not learned)");
+  EXPECT_EQ(row_caption(once.shown[3].row, tokenizer_), "31 tokens, 5 learned, ends with a text token (not learned)");
 }
 
 TEST(TextFaultsTest, TellWhatPeopleWriteFromWhatWasBroken) {

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <map>
 
 #include "kernels/host/file.h"
@@ -211,6 +210,11 @@ TEST(SensitiveTest, LeavesProseAndCodeAlone) {
       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
       "The phone rang. Call me at 5. His mobile has 5000000 pixels.",
       "eyJ is how JSON web tokens begin; eyJhbGci.x.y is none",
+      "Decimal('+35236450.6'), d = \"M1.52-.87 2.83-2.12 3.51.98.32 2.03.5 3.11.5\"",
+      "// 20.11.4.3 specialization, part 15.5.4.11, OID 1.3.101.113",
+      "\"MBart50Tokenizer\": MBart50Converter2024,",
+      "redis://[[USERNAME:]PASSWORD@localhost]",
+      "max_tokens: 1234567890123456, tokens_per_second = abc123abc123abc1",
       "-----BEGIN CERTIFICATE-----",
       "-----BEGIN PUBLIC KEY-----",
       "---------- PRIVATE KEY ----------"};
@@ -263,22 +267,16 @@ TEST(SensitiveTest, TakesAnyBytesInLinearTime) {
   }
 }
 
-// Real text: what is truly there, and next to nothing else.
+// Real text without any: sums that look like telephone numbers, loopback addresses, long numbers, "secret:--nurse".
 TEST(SensitiveTest, IsQuietOnRealText) {
   HONE_NEEDS_FIXTURES();
-  const std::map<std::string, std::map<Finding, int>> expected{};
-  std::map<std::string, std::map<std::string, int>> got;
   for (const char* name :
        {"gsm8k/train.jsonl", "gsm8k/test.jsonl", "instructions/instruction-data.json", "oasst/en_100_tree.jsonl",
         "shakespeare/input.txt", "wikisql/train.jsonl", "preference/instruction-data-with-preference.json"}) {
     std::string text = read_text(*test::fixtures() / "data" / name);
     for (size_t at = 0; (at = text.find("\\n", at)) != std::string::npos;) text.replace(at, 2, "\n");
-    for (const SensitiveString& each : sensitive_strings(text)) {
-      ++got[name][std::string(about(each.finding).key)];
-      RecordProperty(std::string(name) + std::to_string(each.begin), text.substr(each.begin, each.end - each.begin));
-      std::cout << name << "  " << about(each.finding).key << "  "
-                << text.substr(each.begin > 30 ? each.begin - 30 : 0, each.end - each.begin + 60) << "\n";
-    }
+    for (const SensitiveString& each : sensitive_strings(text))
+      ADD_FAILURE() << name << " " << about(each.finding).key << " at byte " << each.begin;
   }
 }
 

@@ -26,7 +26,7 @@ Json check_of(const Json& limits) {
 }
 
 std::vector<KeyCase> cases(const RecipeFolder& in) {
-  const Json file{{"path", in.other}, {"type", "completion"}, {"turns", false}};
+  const Json file{{"path", in.other}, {"type", "completion"}};
   const std::string files = "[{path: " + in.other + ", type: completion}]";
   return {
       {"model.path", in.other_model, in.other_model},
@@ -118,7 +118,7 @@ TEST(RecipeTest, DefaultsAreTheDocumentedOnes) {
                            {"use_rslora", false},
                            {"path", ""}}},
                          {"data",
-                          {{"train", Json::array({{{"path", in.rows}, {"type", "alpaca"}, {"turns", false}}})},
+                          {{"train", Json::array({{{"path", in.rows}, {"type", "alpaca"}}})},
                            {"evaluation", Json::array()},
                            {"evaluation_split", 0.0},
                            {"max_length", 2048},

@@ -90,9 +90,12 @@ TEST(CheckPageTest, SaysWhatWasFoundAndWhere) {
   for (int width = 20; width <= 160; width += 10) {
     std::string line;
     for (const char c : check_page(report(), outcome, {.width = width})) {
-      if (c != '\n') line += c;
-      if (c == '\n') EXPECT_LE(cells(line), width) << line;
-      if (c == '\n') line.clear();
+      if (c != '\n') {
+        line += c;
+        continue;
+      }
+      EXPECT_LE(cells(line), width) << line;
+      line.clear();
     }
   }
   const std::string ascii = check_page(report(), outcome, {.width = 100, .utf8 = false});

@@ -55,7 +55,7 @@ TEST(DataFiles, Parquet) {
   for (const auto& [file, what] : {std::pair("data/rows/rows.parquet", "rows"), {"data/rows/types.parquet", "types"}}) {
     const OrderedJson rows = expected(what);
     const Seen seen = records_of(test::golden(file));
-    if (without_arrow(seen)) GTEST_SKIP() << "built without Arrow";
+    if (without_arrow(seen)) HONE_SKIP("HONE_REQUIRE_ARROW", "needs a build with Arrow");
     EXPECT_EQ(seen.problem, "");
     ASSERT_EQ(seen.records.size(), rows.size()) << file;
     for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(seen.records[i], rows[i]) << file << " " << i;

@@ -38,8 +38,10 @@ void finish(Parts& parts, const std::vector<AddedToken>& tokens, const Tokenizer
   parts.added = std::make_unique<AddedTokens>(tokens, parts.normalizer, file.string());
   parts.bos = id_of_role(parts, config, file.parent_path(), "bos_token", bos);
   parts.eos = id_of_role(parts, config, file.parent_path(), "eos_token", eos);
-  if (!config.add_bos && !config.add_eos) return;
-  parts.around = {};
+}
+
+// What stands around a sequence, of files that do not say it themselves.
+void surround(Parts& parts, const TokenizerConfig& config) {
   if (config.add_bos.value_or(false) && parts.bos) parts.around.prefix = {*parts.bos};
   if (config.add_eos.value_or(false) && parts.eos) parts.around.suffix = {*parts.eos};
 }
@@ -108,6 +110,7 @@ void load_sentencepiece(std::string_view bytes, const TokenizerConfig& config, c
   parts.model = sentencepiece_model(file);
   parts.decoder = sentencepiece_decoder(file, prefix);
   finish(parts, tokens, config, path, file.bos_id < 0 ? "" : file.bos, file.eos_id < 0 ? "" : file.eos);
+  surround(parts, config);
 }
 
 void load_tekken(const JsonView& file, const TokenizerConfig& config, const fs::path& path, Parts& parts) {
@@ -116,6 +119,7 @@ void load_tekken(const JsonView& file, const TokenizerConfig& config, const fs::
   parts.model = std::make_unique<Bpe>(std::move(tekken.vocabulary));
   parts.decoder = byte_level_decoder();
   finish(parts, tekken.special, config, path, "<s>", "</s>");
+  surround(parts, config);
 }
 }  // namespace
 

@@ -49,8 +49,8 @@ class Tokenizer {
   // As the library's decode(ids, skip_special_tokens=skip_special). Ids without a token are left out.
   std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
 
-  // What the post-processor adds before and after one sequence with add_special_tokens=True; where the configuration
-  // has add_bos_token or add_eos_token, these decide.
+  // What the post-processor adds before and after one sequence with add_special_tokens=True. tokenizer.model and
+  // tekken.json have none: there add_bos_token and add_eos_token of the configuration decide.
   std::vector<int32_t> prefix() const;
   std::vector<int32_t> suffix() const;
 

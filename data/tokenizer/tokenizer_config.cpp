@@ -48,43 +48,39 @@ void read_roles(const JsonView& view, std::vector<TokenizerConfig::Named>& speci
   }
 }
 
-void put_token(std::vector<AddedToken>& tokens, AddedToken token) {
-  for (AddedToken& there : tokens)
-    if (there.id == token.id) return;
-  tokens.push_back(std::move(token));
-}
 }  // namespace
 
 TokenizerConfig::TokenizerConfig(const fs::path& folder) : where((folder / "tokenizer_config.json").string()) {
-  if (const std::optional<Json> json = read_beside(folder, "tokenizer_config.json")) {
-    const JsonView view(*json, where);
-    const auto flag = [&](const char* name) {
-      return view.has(name) ? std::optional(view.at(name).as_boolean()) : std::nullopt;
-    };
-    add_bos = flag("add_bos_token"), add_eos = flag("add_eos_token");
-    legacy = flag("legacy"), add_prefix_space = flag("add_prefix_space");
-    read_roles(view, specials);
-    if (const auto list = view.find("added_tokens_decoder")) {
-      for (const auto& [key, item] : list->members()) {
-        int64_t id = -1;
-        const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-        if (error != std::errc() || end != key.data() + key.size() || id < 0 || id > Vocabulary::kLargestId)
-          item.wrong("an id as the key");
-        AddedToken token = read_added_token(item, id);
-        if (!token.content.empty()) tokens.push_back(std::move(token));
-      }
+  const Json json = read_beside(folder, "tokenizer_config.json").value_or(Json::object());
+  const JsonView view(json, where);
+  const auto flag = [&](const char* name) {
+    return view.has(name) ? std::optional(view.at(name).as_boolean()) : std::nullopt;
+  };
+  add_bos = flag("add_bos_token"), add_eos = flag("add_eos_token");
+  legacy = flag("legacy"), add_prefix_space = flag("add_prefix_space");
+  // Where added tokens are listed here, the older files beside are not asked; else they come first.
+  if (const auto list = view.find("added_tokens_decoder")) {
+    for (const auto& [key, item] : list->members()) {
+      int64_t id = -1;
+      const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+      if (error != std::errc() || end != key.data() + key.size() || id < 0 || id > Vocabulary::kLargestId)
+        item.wrong("an id as the key");
+      AddedToken token = read_added_token(item, id);
+      if (!token.content.empty()) tokens.push_back(std::move(token));
+    }
+  } else {
+    if (const std::optional<Json> map = read_beside(folder, "special_tokens_map.json"))
+      read_roles(JsonView(*map, (folder / "special_tokens_map.json").string()), specials);
+    if (const std::optional<Json> added = read_beside(folder, "added_tokens.json")) {
+      const JsonView of_added(*added, (folder / "added_tokens.json").string());
+      for (const auto& [content, item] : of_added.members())
+        if (!content.empty())
+          tokens.push_back(
+              {content, int32_t(item.as_integer(0, Vocabulary::kLargestId)), false, false, false, false, false});
     }
   }
-  if (const std::optional<Json> json = read_beside(folder, "special_tokens_map.json"))
-    read_roles(JsonView(*json, (folder / "special_tokens_map.json").string()), specials);
-  if (const std::optional<Json> json = read_beside(folder, "added_tokens.json")) {
-    const JsonView view(*json, (folder / "added_tokens.json").string());
-    for (const auto& [content, item] : view.members())
-      if (!content.empty())
-        put_token(tokens,
-                  {content, int32_t(item.as_integer(0, Vocabulary::kLargestId)), false, false, false, false, false});
-  }
-  std::sort(tokens.begin(), tokens.end(), [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  read_roles(view, specials);
+  std::stable_sort(tokens.begin(), tokens.end(), [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
 }
 
 const TokenizerConfig::Named* TokenizerConfig::named(std::string_view name) const {

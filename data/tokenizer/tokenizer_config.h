@@ -1,5 +1,5 @@
-// What stands beside a tokenizer's file: tokenizer_config.json, special_tokens_map.json and added_tokens.json, as
-// transformers' AutoTokenizer has them.
+// What stands beside a tokenizer's file: tokenizer_config.json, and where that has no "added_tokens_decoder" also
+// special_tokens_map.json and added_tokens.json, as transformers' AutoTokenizer has them.
 //   const TokenizerConfig config("models/llama");
 //   config.add_bos                                  // true where "add_bos_token" says so
 #pragma once
@@ -23,7 +23,7 @@ struct TokenizerConfig {
   };
   const Named* named(std::string_view name) const;
 
-  std::optional<bool> add_bos, add_eos;  // null: the tokenizer's file decides
+  std::optional<bool> add_bos, add_eos;  // of tokenizer.json its post-processor decides instead
   std::optional<bool> legacy, add_prefix_space;
   std::vector<Named> specials;     // tokens of a role, and additional ones
   std::vector<AddedToken> tokens;  // of "added_tokens_decoder" and added_tokens.json, by id

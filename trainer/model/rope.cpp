@@ -130,8 +130,8 @@ Rope read_rope(const JsonView& config, const RopeReading& reading, int64_t head_
             ": all layers of this family turn alike; expected rope_type and rope_theta");
   if (!reading.partial) refuse_partial(config, from);
   Rope rope{.kind = kind_of(from, reading)};
-  rope.theta =
-      positive(from, "rope_theta", from.number_or("rope_theta", config.number_or("rope_theta", reading.theta)));
+  rope.theta = positive(from.has("rope_theta") ? from : config, "rope_theta",
+                        from.number_or("rope_theta", config.number_or("rope_theta", reading.theta)));
   rope.channels = channels_of(config, head_dim,
                               from.number_or("partial_rotary_factor", config.number_or("partial_rotary_factor", 1)));
   if (rope.kind == RopeKind::llama3 || rope.kind == RopeKind::yarn || rope.kind == RopeKind::longrope) {

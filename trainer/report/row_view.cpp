@@ -123,8 +123,9 @@ class View {
     }
     if (int(all.size()) <= most_) return joined_lines(all, 0, all.size());
     const size_t head = size_t(most_ - 1) * 2 / 3, tail = size_t(most_ - 1) - head, left = all.size() - head - tail;
-    const std::string between = (style_.utf8 ? "… " : "... ") + with_commas(int64_t(left)) +
-                                " lines in the middle are not shown" + (style_.utf8 ? " …" : " ...");
+    const std::string dots = style_.utf8 ? "…" : "...", count = with_commas(int64_t(left));
+    std::string between = dots + " " + count + " lines in the middle are not shown " + dots;
+    if (int(between.size()) > style_.width) between = dots + " " + count + " lines";
     return joined_lines(all, 0, head) + (style_.colour ? "\x1b[33m" + between + kEnd : between) + "\n" +
            joined_lines(all, all.size() - tail, all.size());
   }

@@ -102,7 +102,7 @@ TEST_F(Gguf, RefusesWhatDoesNotFit) {
   refused(of_one("model.layers.2.mlp.up_proj", 4, 4), ExitCode::input,
           "module model.layers.2.mlp.up_proj of a model of 2 layers");
   refused(of_one("model.layers.-1.mlp.up_proj", 4, 4), ExitCode::input, "no adapter for module");
-  refused(of_one("model.layers.0.mlp.gate_up_proj", 4, 4), ExitCode::input, "no adapter for module");
+  refused(of_one("model.layers.0.mlp.gates_proj", 4, 4), ExitCode::input, "no adapter for module");
   refused(of_one("lm_head", 4, 4), ExitCode::input, "no adapter for module lm_head");
   refused(of_one("model.layers.0.self_attn.q_proj", 4, 32), ExitCode::input,
           "q_proj: expected 64 rows as in the model, got 32");

@@ -25,19 +25,12 @@ std::string role(const OrderedJson& message) {
   const auto found = message.find("role");
   return found != message.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
-// The text of a message that an edit can change: its content, or the first or last part of it that is text.
-std::string* text_of(OrderedJson& message, bool first) {
-  const auto content = message.find("content");
-  if (content == message.end()) return nullptr;
-  if (content->is_string()) return &content->get_ref<std::string&>();
-  if (!content->is_array()) return nullptr;
-  std::string* found = nullptr;
-  for (OrderedJson& part : *content) {
-    const auto text = part.is_object() ? part.find("text") : part.end();
-    if (!part.is_object() || text == part.end() || !text->is_string()) continue;
-    if (!found || !first) found = &text->get_ref<std::string&>();
-  }
-  return found;
+// The texts of a message, as deep as they lie: its content, what it thinks, calls of tools with their arguments.
+void texts_of(OrderedJson& value, std::vector<std::string*>& into) {
+  if (value.is_string()) into.push_back(&value.get_ref<std::string&>());
+  if (!value.is_structured()) return;
+  for (auto each = value.begin(); each != value.end(); ++each)
+    if (!value.is_object() || each.key() != "role") texts_of(*each, into);
 }
 }  // namespace
 
@@ -102,30 +95,32 @@ std::optional<AnswerSpan> AnswerSpans::end_by_prefix(size_t message, uint32_t be
   return span;
 }
 
-std::optional<jinja::Rendering> AnswerSpans::with_content(size_t message, bool before) const {
-  OrderedJson changed = messages_;
-  std::string* text = text_of(changed[message], before);
-  if (!text) return {};
-  const std::string_view mark = before                       ? text->starts_with(kMarks[0]) ? kMarks[1] : kMarks[0]
-                                                      : text->ends_with(kMarks[0]) ? kMarks[1]
-                                                             : kMarks[0];
-  text->insert(before ? 0 : text->size(), mark);
-  std::optional<jinja::Rendering> rendering = render_(changed, false);
-  if (rendering && rendering->text == full_.text) return {};
-  return rendering;
-}
-
+// Each text of the message is changed at its beginning and at its end; those that a template passes over change
+// nothing, those that it cannot bear are passed over here.
 std::optional<AnswerSpan> AnswerSpans::by_change(size_t message, std::optional<uint32_t> begin) const {
-  const std::optional<jinja::Rendering> after = with_content(message, false);
-  if (!after) return {};
-  if (!begin) {
-    const std::optional<jinja::Rendering> before = with_content(message, true);
-    if (!before) return {};
-    begin = common(before->text, full_.text);
+  constexpr size_t kMostTexts = 32;
+  const auto size = uint32_t(full_.text.size());
+  uint32_t first = size, last = 0;
+  OrderedJson changed = messages_;
+  std::vector<std::string*> texts;
+  texts_of(changed[message], texts);
+  if (texts.size() > kMostTexts) texts.erase(texts.begin() + kMostTexts / 2, texts.end() - kMostTexts / 2);
+  for (std::string* text : texts) {
+    const std::string was = *text;
+    for (const bool before : {true, false}) {
+      const bool begins = before ? text->starts_with(kMarks[0]) : text->ends_with(kMarks[0]);
+      text->insert(before ? 0 : text->size(), kMarks[begins ? 1 : 0]);
+      const std::optional<jinja::Rendering> other = render_(changed, false);
+      *text = was;
+      if (!other || other->text == full_.text) continue;
+      if (before)
+        first = std::min(first, common(other->text, full_.text));
+      else
+        last = std::max(last, size - std::min(size, common_end(other->text, full_.text)));
+    }
   }
-  AnswerSpan span{*begin, 0, uint32_t(full_.text.size()), true};
-  span.content = span.end - std::min(span.end, common_end(after->text, full_.text));
-  if (span.content < span.begin) return {};
+  const AnswerSpan span{begin.value_or(first), last, size, true};
+  if (last == 0 || span.content < span.begin) return {};
   return span;
 }
 

@@ -33,7 +33,6 @@ class AnswerSpans {
   std::optional<uint32_t> begin_by_prefix(size_t message) const;
   std::optional<AnswerSpan> end_by_prefix(size_t message, uint32_t begin) const;
   std::optional<AnswerSpan> by_change(size_t message, std::optional<uint32_t> begin) const;
-  std::optional<jinja::Rendering> with_content(size_t message, bool before) const;
   uint32_t data_bytes(uint32_t end) const;                 // of full_'s text before `end`
   uint32_t data_from(uint32_t begin) const;                // the first byte at or after it that is the conversation's
   uint32_t last_data(uint32_t begin, uint32_t end) const;  // the end of the last such byte before `end`

@@ -61,6 +61,12 @@ OrderedJson special_tokens(const fs::path& folder, const Tokenizer& tokenizer) {
   return tokens;
 }
 
+bool says_something(const OrderedJson& message) {
+  const auto content = message.find("content");
+  return content != message.end() && content->is_string() &&
+         content->get_ref<const std::string&>().find_first_not_of(" \t\r\n") != std::string::npos;
+}
+
 struct Sources {
   std::map<std::string, std::string> texts;  // by name
   std::string where;
@@ -150,13 +156,9 @@ void ChatTemplate::look_at_a_conversation() {
     std::ranges::sort(guarded_);
     guarded_.erase(std::unique(guarded_.begin(), guarded_.end()), guarded_.end());
     if (chosen(probe).has_generation()) check_marks(probe, *full);
-    try {
-      const Rendered row = render(probe, {.on = TrainOn::last}, false);
-      for (size_t i = row.ids.size(); i-- > 0 && ends_.empty();)
-        if (row.learned[i] && delimits_turns(row.ids[i])) ends_.push_back(row.ids[i]);
-    } catch (const Error&) {
-      // It does not show where answers lie; that is said of a row that needs it.
-    }
+    const Rendered row = render(probe, {.on = TrainOn::last}, false);
+    for (size_t i = row.ids.size(); i-- > 0 && ends_.empty();)
+      if (row.learned[i] && delimits_turns(row.ids[i])) ends_.push_back(row.ids[i]);
   }
   if (tokenizer_.eos() && std::ranges::find(ends_, *tokenizer_.eos()) == ends_.end())
     ends_.push_back(*tokenizer_.eos());
@@ -269,19 +271,26 @@ ChatTemplate::Rendered ChatTemplate::render(const Conversation& conversation, co
 
   std::vector<Answer> answers;
   const bool marks = chosen(conversation).has_generation();
+  std::string problem;
+  const auto unplaced = [&](size_t message) {
+    if (problem.empty())
+      problem = joined("messages[", message,
+                       "]: the chat template does not show where this answer begins and ends; use a template with "
+                       "{% generation %} around answers, or train_on: all");
+  };
   const auto place_of = [&](size_t message) {
     const std::optional<AnswerSpan> span = spans.find(message);
-    if (!span)
-      fail(ExitCode::input, "messages[", message,
-           "]: the chat template does not show where this answer begins and ends; "
-           "use a template with {% generation %} around answers, or train_on: all");
-    return *span;
+    if (!span) unplaced(message);
+    return span;
   };
   if (learn.on != TrainOn::all) {
     // Which message a mark belongs to: one each, in their order; else the last that begins before it.
     std::vector<std::optional<uint32_t>> begins;
     if (marks && full.generation.size() != assistant.size() && asked.size() != assistant.size())
-      for (const size_t i : assistant) begins.push_back(place_of(i).begin);
+      for (const size_t i : assistant) {
+        const std::optional<AnswerSpan> span = place_of(i);
+        begins.push_back(span ? std::optional(span->begin) : std::nullopt);
+      }
     for (size_t mark = 0; marks && mark < full.generation.size(); ++mark) {
       const Range range = full.generation[mark];
       if (range.begin == range.end) continue;
@@ -290,14 +299,18 @@ ChatTemplate::Rendered ChatTemplate::render(const Conversation& conversation, co
         wanted = std::ranges::find(asked, assistant[mark]) != asked.end();
       } else if (!begins.empty()) {
         size_t owner = 0;
-        while (owner + 1 < begins.size() && *begins[owner + 1] <= range.begin) ++owner;
+        for (size_t i = 1; i < begins.size(); ++i)
+          if (begins[i] && *begins[i] <= range.begin) owner = i;
         wanted = std::ranges::find(asked, assistant[owner]) != asked.end();
       }
       if (wanted) answers.push_back({{range.begin, range.begin, range.end}, true});
     }
     for (const size_t i : asked)
       if (!marks || role_of(messages[i]) != "assistant")
-        if (const AnswerSpan span = place_of(i); span.content > span.begin) answers.push_back({span});
+        if (const std::optional<AnswerSpan> span = place_of(i); span && span->content > span->begin)
+          answers.push_back({*span});
+        else if (span && says_something(messages[i]))
+          unplaced(i);
   }
   // Without the generation prompt a template may end otherwise.
   const auto differ = uint32_t(std::ranges::mismatch(full.text, whole.text).in1 - full.text.begin());
@@ -335,11 +348,13 @@ ChatTemplate::Rendered ChatTemplate::render(const Conversation& conversation, co
   }
   row.ids = std::move(tokens.ids());
   row.text = std::move(full.text);
+  row.problem = std::move(problem);
   return row;
 }
 
 Encoded ChatTemplate::encode(const Conversation& conversation, const Learn& learn) const {
   Rendered row = render(conversation, learn, false);
+  require(row.problem.empty(), ExitCode::input, row.problem);
   Encoded encoded{.tokens = std::move(row.ids), .labels = {}, .answers = row.answers, .ends = row.ends};
   encoded.labels.assign(encoded.tokens.size(), kNotLearned);
   for (size_t i = 1; i < encoded.tokens.size(); ++i)  // nothing stands before the first that could predict it

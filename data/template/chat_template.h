@@ -36,6 +36,7 @@ class ChatTemplate final : public ChatFormat {
     std::vector<int32_t> ids;
     std::vector<bool> learned;      // as long as ids
     int64_t answers = 0, ends = 0;  // as in Encoded
+    std::string problem{};          // what of an answer is not learned because its place cannot be told
   };
   // Learned is what {% generation %} wrote, where the template has it. Else an answer begins where the conversation
   // before it ends with its generation prompt, and ends with its last special token. An answer whose place the template

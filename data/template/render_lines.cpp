@@ -48,6 +48,7 @@ void print(std::ostream& out, const ChatTemplate& chat, const ChatTemplate::Rend
   if (!row.ids.empty())
     out << ", ends with " << chat.tokenizer().token(row.ids.back())
         << (row.learned.back() ? " (learned)" : " (not learned)");
+  if (!row.problem.empty()) out << "\nlook: " << row.problem;
   out << "\nids  " << ids << "\n\n";
 }
 }  // namespace
@@ -66,6 +67,7 @@ void render_lines(const ChatTemplate& chat, const Learn& learn, std::istream& in
       }
       OrderedJson answer{{"text", row.text}, {"ids", row.ids}};
       answer["learned"] = std::vector<int>(row.learned.begin(), row.learned.end());
+      if (!row.problem.empty()) answer["problem"] = row.problem;
       out << answer.dump() << '\n';
     } catch (const Error& error) {
       if (!json) fail(error.code(), "line ", number, ": ", error.what());

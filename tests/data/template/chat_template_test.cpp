@@ -254,14 +254,27 @@ TEST_F(HandMade, VariablesComeFromTheRecipeAndTheRow) {
             "{'thinking': 'r', 'role': 'assistant', 'reasoning': 'r', 'reasoning_content': 'r'}");
 }
 
+// Calls of tools have no content: what changes with their names and arguments shows where they stand.
+TEST_F(HandMade, CallsOfToolsAreAnswersToo) {
+  const auto calls = chat(
+      "{% for m in messages %}{% if m.role == 'assistant' %}{% if loop.last and not m.tool_calls %}!{% endif %}"
+      "{% for c in m.tool_calls %}({{ c.function.name }}: {{ c.function.arguments|tojson }}){% endfor %}"
+      "{% if not m.tool_calls %}{{ m.content }}{% endif %}</s>{% else %}{{ m.content|upper }}{% endif %}{% endfor %}");
+  const auto row = talk(R"([{"role": "user", "content": "a"},
+      {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"x": "y", "n": 1}}}]},
+      {"role": "tool", "content": "r"}, {"role": "assistant", "content": "d"}])");
+  EXPECT_EQ(shown(calls->render(row, {}, false)), "A[(f: {\"x\": \"y\", \"n\": 1})(end)]R[!d(end)]");
+}
+
 TEST_F(HandMade, NothingIsLearnedInSilenceWhereAnAnswerHasNoPlace) {
-  const auto joined = chat("{% for m in messages %}{{ m.content|upper|reverse }}{% endfor %}");
-  try {
-    joined->render(talk(R"([{"role": "assistant", "tool_calls": []}, {"role": "assistant"}])"), {}, false);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::input);
-  }
+  const auto hides = chat("{% for m in messages %}{{ m.content|length }}{% endfor %}{{ messages|length }}");
+  const auto row = talk(R"([{"role": "assistant", "content": 7}, {"role": "assistant", "content": 8}])");
+  EXPECT_THROW(hides->encode(row, {}), Error);
+  const auto counts = chat("{{ messages|length }}");
+  const auto rendered = counts->render(talk(kTwo), {}, false);
+  EXPECT_EQ(rendered.text, "4");
+  EXPECT_NE(rendered.problem.find("messages[1]"), std::string::npos) << rendered.problem;
+  EXPECT_THROW(counts->encode(talk(kTwo), {}), Error);
 }
 
 }  // namespace

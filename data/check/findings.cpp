@@ -42,26 +42,26 @@ constexpr std::array<FindingAbout, kFindings> kTable{{
      "the evaluation loss tells less than it seems to"},
     {F::near_shared, G::copies, "near_shared", "evaluation row is nearly a training row",
      "evaluation rows are nearly training rows", "the evaluation loss tells less than it seems to"},
-    {F::aws_key, G::secrets, "aws_keys", "AWS access key", "AWS access keys", ""},
-    {F::github_token, G::secrets, "github_tokens", "GitHub token", "GitHub tokens", ""},
-    {F::gitlab_token, G::secrets, "gitlab_tokens", "GitLab token", "GitLab tokens", ""},
-    {F::slack_token, G::secrets, "slack_tokens", "Slack token", "Slack tokens", ""},
-    {F::google_key, G::secrets, "google_keys", "Google API key", "Google API keys", ""},
-    {F::sk_key, G::secrets, "sk_keys", "key of a model provider (sk-…)", "keys of model providers (sk-…)", ""},
-    {F::stripe_key, G::secrets, "stripe_keys", "Stripe key", "Stripe keys", ""},
-    {F::service_token, G::secrets, "service_tokens", "token of another service", "tokens of other services", ""},
-    {F::jwt, G::secrets, "json_web_tokens", "JSON web token", "JSON web tokens", ""},
-    {F::private_key, G::secrets, "private_keys", "private key", "private keys", ""},
-    {F::connection_string, G::secrets, "connection_strings", "address with a password", "addresses with a password",
+    {F::aws_key, G::secrets, "aws_keys", "an AWS access key", "AWS access keys", ""},
+    {F::github_token, G::secrets, "github_tokens", "a GitHub token", "GitHub tokens", ""},
+    {F::gitlab_token, G::secrets, "gitlab_tokens", "a GitLab token", "GitLab tokens", ""},
+    {F::slack_token, G::secrets, "slack_tokens", "a Slack token", "Slack tokens", ""},
+    {F::google_key, G::secrets, "google_keys", "a Google API key", "Google API keys", ""},
+    {F::sk_key, G::secrets, "sk_keys", "a key of a model provider (sk-…)", "keys of model providers (sk-…)", ""},
+    {F::stripe_key, G::secrets, "stripe_keys", "a Stripe key", "Stripe keys", ""},
+    {F::service_token, G::secrets, "service_tokens", "a token of another service", "tokens of other services", ""},
+    {F::jwt, G::secrets, "json_web_tokens", "a JSON web token", "JSON web tokens", ""},
+    {F::private_key, G::secrets, "private_keys", "a private key", "private keys", ""},
+    {F::connection_string, G::secrets, "connection_strings", "an address with a password", "addresses with a password",
      ""},
-    {F::assigned_secret, G::secrets, "assigned_secrets", "random value of a password, token or key",
+    {F::assigned_secret, G::secrets, "assigned_secrets", "a random value of a password, token or key",
      "random values of passwords, tokens or keys", ""},
-    {F::email, G::personal, "emails", "e-mail address", "e-mail addresses", ""},
-    {F::phone, G::personal, "phone_numbers", "phone number", "phone numbers", ""},
-    {F::credit_card, G::personal, "credit_cards", "credit card number", "credit card numbers", ""},
-    {F::iban, G::personal, "ibans", "bank account (IBAN)", "bank accounts (IBAN)", ""},
-    {F::national_id, G::personal, "national_ids", "national identity number", "national identity numbers", ""},
-    {F::ip_address, G::personal, "ip_addresses", "IP address", "IP addresses", ""},
+    {F::email, G::personal, "emails", "an e-mail address", "e-mail addresses", ""},
+    {F::phone, G::personal, "phone_numbers", "a phone number", "phone numbers", ""},
+    {F::credit_card, G::personal, "credit_cards", "a credit card number", "credit card numbers", ""},
+    {F::iban, G::personal, "ibans", "a bank account (IBAN)", "bank accounts (IBAN)", ""},
+    {F::national_id, G::personal, "national_ids", "a national identity number", "national identity numbers", ""},
+    {F::ip_address, G::personal, "ip_addresses", "an IP address", "IP addresses", ""},
 }};
 constexpr bool in_order() {
   for (size_t i = 0; i < kFindings; ++i)
@@ -78,13 +78,15 @@ void Findings::add(Finding finding, const Spot& spot, int64_t strings) {
   const auto kind = size_t(finding);
   Found& found = found_[kind];
   Place& last = last_[kind];
-  if (found.rows > 0 && last.file == spot.at.file && last.line == spot.at.line && about(finding).group != G::copies) {
+  const G group = about(finding).group;
+  const bool same = found.rows > 0 && last.file == spot.at.file && last.line == spot.at.line && group != G::copies;
+  if (same && (group == G::text || group == G::secrets || group == G::personal)) {
     if (strings > last_strings_[kind]) found.strings += strings - last_strings_[kind], last_strings_[kind] = strings;
     return;
   }
   last = spot.at, last_strings_[kind] = strings;
   found.rows += 1, found.strings += strings;
-  if (found.spots.size() < Found::kShown) found.spots.push_back(spot);
+  if (!same && found.spots.size() < Found::kShown) found.spots.push_back(spot);
 }
 
 int64_t Findings::rows(FindingGroup group) const {

@@ -67,7 +67,7 @@ struct FindingAbout {
   Finding finding;
   FindingGroup group;
   std::string_view key;        // of the JSON report
-  std::string_view one, many;  // "row without a learned token", "rows without …"
+  std::string_view one, many;  // "row without a learned token", "rows …"; of secrets "a private key"
   std::string_view advice;     // what it does to the training, and what to do
 };
 const FindingAbout& about(Finding finding);
@@ -92,8 +92,8 @@ struct Found {
 
 class Findings {
  public:
-  // One row, with `strings` of them. Further rows of the same record (the same place) count as one, with the most
-  // strings that any of them has.
+  // One row, with `strings` of them. A place is listed once, though several rows of one record have it; what its text
+  // holds (groups text, secrets, personal) also counts once then, with the most strings that any of the rows has.
   void add(Finding finding, const Spot& spot, int64_t strings = 1);
   // So many more rows whose places nobody told.
   void add_unnamed(Finding finding, int64_t rows) {

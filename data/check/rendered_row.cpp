@@ -53,11 +53,17 @@ std::string row_caption(const Row& row, const Tokenizer& tokenizer) {
   std::string text = joined(with_commas(int64_t(row.tokens.size())), row.tokens.size() == 1 ? " token, " : " tokens, ",
                             with_commas(row.learned()), " learned");
   if (row.tokens.empty()) return text;
-  const int32_t last = row.tokens.back();
-  const bool learned = row.labels.back() != kNotLearned;
+  // What stands behind the last end token, a line's end perhaps, is nothing to name.
+  size_t last = row.tokens.size() - 1;
+  const auto blank = [&](size_t i) {
+    return !tokenizer.is_special(row.tokens[i]) &&
+           tokenizer.decode(std::span(row.tokens).subspan(i, 1)).find_first_not_of(" \n") == std::string::npos;
+  };
+  while (last > 0 && blank(last)) --last;
+  const bool special = tokenizer.is_special(row.tokens[last]), learned = row.labels[last] != kNotLearned;
   // Only a special token is named: another would be text of the row.
   text +=
-      tokenizer.is_special(last) ? ", ends with " + with_valid_utf8(tokenizer.token(last)) : ", ends with a text token";
+      special ? ", ends with " + with_valid_utf8(tokenizer.token(row.tokens[last])) : ", ends without a special token";
   return text + (learned ? " (learned)" : " (not learned)");
 }
 

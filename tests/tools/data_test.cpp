@@ -39,9 +39,9 @@ TEST_F(DataVerb, PrintsRowsAndReport) {
   EXPECT_EQ(outcome.err, "");
   EXPECT_EQ(outcome.out.find('\x1b'), std::string::npos);  // not a terminal
   for (const char* words :
-       {"rows.jsonl:1 ", "Four.", "tokens, 6 learned, ends with a text token", "rows     3 read   2 used",
-        "! 1 exact duplicate", "line 3 like 1", "! 1 string like e-mail address", "! 1 row longer than max_length",
-        "limits   none set", "next     hone train "})
+       {"rows.jsonl:1 ", "Four.", "tokens, 6 learned, ends with <|im_end|> (learned)", "rows     3 read   2 used",
+        "! 1 exact duplicate", "line 3 like 1", "! 1 string that may be an e-mail address",
+        "! 1 row longer than max_length", "limits   none set", "next     hone train "})
     EXPECT_NE(outcome.out.find(words), std::string::npos) << words << "\n" << outcome.out;
   const Outcome silent = check({"--rows", "0"});
   EXPECT_EQ(silent.out.find("Four."), std::string::npos);

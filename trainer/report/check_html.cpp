@@ -26,7 +26,7 @@ constexpr std::string_view kRowStyle = R"(
 .at-row { display: flex; justify-content: space-between; gap: 12px; flex-wrap: wrap; font-size: 13px; color: var(--soft); margin-top: 16px; } .at-row b { color: var(--ink); font-weight: 600; }
 .bar { fill: var(--first); } .bar.long { fill: var(--second); } .limit { stroke: var(--look); stroke-dasharray: 5 4; } svg .limit-name { fill: var(--look); text-anchor: end; }
 tr.group th { padding-top: 16px; color: var(--ink); font-weight: 600; } td.n { white-space: nowrap; text-align: right; } td small { display: block; }
-.packing { max-width: 620px; margin-top: 14px; }
+.packing { max-width: 620px; margin-top: 14px; } .tiles { grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); }
 @media print { .row { background: none; border: 1px solid var(--rule); } }
 )";
 
@@ -73,7 +73,7 @@ std::string tiles(const data::CheckReport& r) {
       tile("median length", with_commas(r.lengths.at(0.5)), "longest " + with_commas(r.lengths.longest())) +
       tile("rows to evaluate on", with_commas(r.evaluation_rows), r.held_out > 0 ? "held out by hash" : "own files");
   const int64_t copies = r.findings.rows(FindingGroup::copies);
-  html += tile("copies", with_commas(copies), "exact, near, shared with evaluation");
+  html += tile("copies", with_commas(copies), "exact, near, shared");
   html += tile("like secrets", with_commas(r.findings.strings(FindingGroup::secrets)),
                "and " + with_commas(r.findings.strings(FindingGroup::personal)) + " like personal data");
   return "<section class=\"tiles\">\n" + html + "</section>\n";
@@ -82,7 +82,7 @@ std::string tiles(const data::CheckReport& r) {
 std::string histogram(const data::CheckReport& report, int64_t max_length) {
   const std::vector<data::LengthBin> bins = report.lengths.bins(max_length, 24);
   if (bins.empty()) return "";
-  constexpr double kWidth = 900, kHeight = 240, kLeft = 8, kRight = 8, kTop = 26, kBottom = 24;
+  constexpr double kWidth = 900, kHeight = 240, kLeft = 8, kRight = 8, kTop = 38, kBottom = 24;
   int64_t most = 0;
   for (const data::LengthBin& bin : bins) most = std::max(most, bin.rows);
   const double step = (kWidth - kLeft - kRight) / double(bins.size()), tall = kHeight - kTop - kBottom;
@@ -107,8 +107,8 @@ std::string histogram(const data::CheckReport& report, int64_t max_length) {
              with_commas(bin.from) + "</text>\n";
     if (max_length > 0 && bin.to == max_length + 1 && i + 1 < bins.size())
       svg += "<line class=\"limit\" x1=\"" + number(x + step) + "\" x2=\"" + number(x + step) + "\" y1=\"" +
-             number(kTop - 8) + "\" y2=\"" + number(kTop + tall) + "\"/><text class=\"limit-name\" x=\"" +
-             number(x + step - 5) + "\" y=\"" + number(kTop - 1) + "\">max_length " + with_commas(max_length) +
+             number(kTop - 14) + "\" y2=\"" + number(kTop + tall) + "\"/><text class=\"limit-name\" x=\"" +
+             number(x + step - 5) + "\" y=\"" + number(kTop - 6) + "\">max_length " + with_commas(max_length) +
              "</text>\n";
   }
   svg += "<line class=\"grid\" x1=\"" + number(kLeft) + "\" x2=\"" + number(kWidth - kRight) + "\" y1=\"" +

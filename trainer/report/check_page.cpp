@@ -109,9 +109,11 @@ class Page {
 
   void packing() {
     for (const data::PackingOutcome& each : report_.packing) {
-      std::vector<Piece> pieces{with_commas(each.rows) + " rows of " + with_commas(each.max_length),
-                                "padding " + percent(each.padding)};
-      if (each.dropped > 0) pieces.emplace_back(with_commas(each.dropped) + " rows too long");
+      std::vector<Piece> pieces{
+          with_commas(each.rows) + (each.rows == 1 ? " row of " : " rows of ") + with_commas(each.max_length),
+          "padding " + percent(each.padding)};
+      if (each.dropped > 0)
+        pieces.emplace_back(with_commas(each.dropped) + (each.dropped == 1 ? " row" : " rows") + " too long");
       if (each.cut > 0) pieces.emplace_back(with_commas(each.cut) + " cut");
       if (each.max_length == outcome_.max_length) pieces.push_back({"as it is set", kGreen});
       lines_.add(&each == &report_.packing.front() ? "packing" : "", pieces);
@@ -165,16 +167,12 @@ class Page {
 std::string finding_words(const data::CheckReport& report, data::Finding finding) {
   const FindingAbout& about = data::about(finding);
   const data::Found& found = report.findings[finding];
-  const bool strings =
-      about.group == FindingGroup::secrets || about.group == FindingGroup::personal || finding == Finding::missing_end;
-  const int64_t count = strings ? found.strings : found.rows;
-  std::string words = with_commas(count) + " ";
-  if (about.group == FindingGroup::secrets || about.group == FindingGroup::personal) words += "like ";
   if (about.group == FindingGroup::secrets || about.group == FindingGroup::personal)
-    return with_commas(count) +
-           (count == 1 ? " string like " + std::string(about.one) : " strings like " + std::string(about.many)) +
-           (count != found.rows ? " in " + with_commas(found.rows) + (found.rows == 1 ? " row" : " rows") : "");
-  return words + std::string(count == 1 ? about.one : about.many);
+    return with_commas(found.strings) + (found.strings == 1 ? " string" : " strings") + " that may be " +
+           std::string(found.strings == 1 ? about.one : about.many) +
+           (found.strings != found.rows ? " in " + with_commas(found.rows) + (found.rows == 1 ? " row" : " rows") : "");
+  const int64_t count = finding == Finding::missing_end ? found.strings : found.rows;
+  return with_commas(count) + " " + std::string(count == 1 ? about.one : about.many);
 }
 
 std::string finding_places(const data::CheckReport& report, data::Finding finding, size_t most) {

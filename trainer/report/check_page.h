@@ -20,7 +20,7 @@ struct CheckOutcome {
 };
 std::string check_page(const data::CheckReport& report, const CheckOutcome& outcome, const DisplayStyle& style);
 
-// "14 rows longer than max_length"; of secrets and personal data "3 AWS access keys in 2 rows".
+// "14 rows longer than max_length"; of secrets and personal data "3 strings that may be AWS access keys in 2 rows".
 std::string finding_words(const data::CheckReport& report, data::Finding finding);
 // "lines 3, 9, …", with several files "a.jsonl:3, …"; of copies "line 9 like line 3 (0.93), …". At most `most`.
 std::string finding_places(const data::CheckReport& report, data::Finding finding, size_t most);

@@ -200,7 +200,7 @@ TEST_F(CheckTest, RowsToShowAreTheSameAndFromEveryFile) {
     text += std::string(span.learned ? "+" : "") + (span.special ? "*" : "") + "[" + span.text + "]";
   EXPECT_EQ(text,
             "*[<|im_start|>][user\nAlone?]*[<|im_end|>][\n]*[<|im_start|>][assistant\n]+[Yes.]+*[<|im_end|>][\n]");
-  EXPECT_EQ(row_caption(once.shown[3].row, tokenizer_), "31 tokens, 5 learned, ends with a text token (not learned)");
+  EXPECT_EQ(row_caption(once.shown[3].row, tokenizer_), "31 tokens, 5 learned, ends with <|im_end|> (learned)");
 }
 
 TEST(TextFaultsTest, TellWhatPeopleWriteFromWhatWasBroken) {

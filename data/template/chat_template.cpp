@@ -305,12 +305,15 @@ ChatTemplate::Rendered ChatTemplate::render(const Conversation& conversation, co
       }
       if (wanted) answers.push_back({{range.begin, range.begin, range.end}, true});
     }
-    for (const size_t i : asked)
-      if (!marks || role_of(messages[i]) != "assistant")
-        if (const std::optional<AnswerSpan> span = place_of(i); span && span->content > span->begin)
-          answers.push_back({*span});
-        else if (span && says_something(messages[i]))
-          unplaced(i);
+    for (const size_t i : asked) {
+      if (marks && role_of(messages[i]) == "assistant") continue;
+      const std::optional<AnswerSpan> span = place_of(i);
+      if (!span) continue;
+      if (span->content > span->begin)
+        answers.push_back({*span});
+      else if (says_something(messages[i]))
+        unplaced(i);
+    }
   }
   // Without the generation prompt a template may end otherwise.
   const auto differ = uint32_t(std::ranges::mismatch(full.text, whole.text).in1 - full.text.begin());

@@ -104,11 +104,11 @@ struct Statement {
 };
 
 struct Tree {
+  Constants constants;  // first, so that it outlives the values below that point to it
   Body body;
   Scope scope;
   Function function;
   std::vector<std::string> names;  // that are looked up among what is given
-  Constants constants;
   bool has_generation = false;
 };
 

@@ -29,9 +29,10 @@ std::string_view Bytes::raw() {
 std::string_view Bytes::next() {
   if (!decoder_) return raw();
   while (true) {
-    const size_t count = decoder_->decode(left_, out_);
+    const size_t before = left_.size(), count = decoder_->decode(left_, out_);
     if (count > 0) return std::string_view(out_).substr(0, count);
-    if (!left_.empty()) continue;
+    if (!left_.empty() && left_.size() < before) continue;
+    if (!left_.empty()) throw DecodingError("the compressed data is damaged");  // it would stay here for ever
     if (left_ = raw(); !left_.empty()) continue;
     if (decoder_->inside()) throw DecodingError("the compressed data ends too soon; is the file whole?");
     return {};

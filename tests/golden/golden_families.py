@@ -147,10 +147,7 @@ CASES = {
 
 
 def make(root):
-    only = os.environ.get("CASES", "").split()
     for seed, (case, (settings, lengths, special)) in enumerate(CASES.items(), start=300):
-        if only and case not in only:
-            continue
         make_case(os.path.join(root, case), case, seed, settings, lengths, **special)
 
 
@@ -190,9 +187,7 @@ def make_case(folder, case, seed, settings, lengths, packed=(), prompts=(), nf4=
     weights = None
     if nf4:
         quantise(folder)
-        weights = flat_dequantised(folder)
-        stored = load_file(os.path.join(folder, "model.safetensors"))
-        weights.update({name: value for name, value in stored.items() if name.endswith(".bias")})
+        weights = stored_weights(folder)
     if legacy:
         write_legacy_config(folder)
     if renamed:
@@ -357,6 +352,13 @@ def quantise(folder):
     ref.save_model(model, folder)
 
 
+def stored_weights(folder):
+    """Of a pre-quantised model, as float32."""
+    stored = load_file(os.path.join(folder, "model.safetensors"))
+    biases = {name: value for name, value in stored.items() if name.endswith(".bias")}
+    return {**flat_dequantised(folder), **biases}
+
+
 def write_legacy_config(folder):
     """The config with the keys of transformers 4 in place of rope_parameters, dtype and layer_types."""
     path = os.path.join(folder, "config.json")
@@ -386,6 +388,8 @@ def rename(folder):
     first = any(name.startswith("language_model.") for name in tensors)
 
     def other(name):
+        if name.endswith("lm_head.weight"):
+            return "lm_head.weight" if first else "language_model.lm_head.weight"
         if first:
             return "model." + name.replace("language_model.model.", "language_model.")
         return name.replace("model.language_model.", "language_model.model.").removeprefix("model.")

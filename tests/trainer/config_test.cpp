@@ -166,8 +166,8 @@ TEST(Config, RefusesWhatIsNotDone) {
             "config.json: partial_rotary_factor: models of this family turn all channels; expected 1, got 0.5");
   EXPECT_EQ(with("phi3", {{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}}),
             "config.json: rope_type: \"linear\" is not supported; supported: default, longrope");
-  EXPECT_EQ(with("phi3", {{"rope_scaling", {{"type", "su"}, {"short_factor", {1.0}}, {"long_factor", {1.0}}}}}),
-            "config.json: short_factor: expected 4 numbers, one for each pair of channels that turn, got 1");
+  EXPECT_EQ(with("phi3", {{"rope_scaling", {{"type", "su"}, {"short_factor", {1.0, 2.0}}, {"long_factor", {1.0}}}}}),
+            "config.json: short_factor: expected 4 numbers, one for each pair of channels that turn, got 2");
   EXPECT_EQ(with("qwen2", {{"num_hidden_layers", 2}, {"layer_types", {"sliding_attention", "full_attention"}}}),
             "config.json: layer_types: sliding_attention needs a window, but sliding_window or use_sliding_window says "
             "there is none");

@@ -98,6 +98,42 @@ TEST_P(PlannedMemory, IsWhatARunTakes) {
     EXPECT_EQ(planned.peak_of[size_t(kind)], real.peak_of[size_t(kind)]) << kMemoryNames[size_t(kind)];
 }
 
+// What a family keeps and remakes is the plan's own walk, whatever the family.
+TEST(PlannedFamilies, TakeWhatARunTakes) {
+  for (const Family& family : kFamilies) {
+    Json text{{"model_type", std::string(family.name)},
+              {"vocab_size", 500},
+              {"hidden_size", 64},
+              {"intermediate_size", 160},
+              {"num_hidden_layers", 3},
+              {"num_attention_heads", 4},
+              {"num_key_value_heads", 2},
+              {"head_dim", 16},
+              {"sliding_window", 24},
+              {"query_pre_attn_scalar", 16},
+              {"sliding_window_pattern", 2}};
+    if (!family.text_config.empty())
+      text = Json{{"model_type", std::string(family.name)}, {std::string(family.text_config), text}};
+    const RunShape base{.config = read_config(JsonView(text, "config")),
+                        .load = {.quantize = true},
+                        .lora = LoraOptions{.rank = 4},
+                        .batch = blank_batch(256, 3)};
+    const RandomWeights weights(base.config, 1, 0.02);
+    std::map<Recompute, size_t> activations;
+    for (const Recompute policy : {Recompute::none, Recompute::selective, Recompute::full}) {
+      SCOPED_TRACE(joined(family.name, ", ", int(policy)));
+      const Plan plan = uniform_plan(base.config, policy);
+      const Usage planned = predict(base, weights, plan), real = measured(base, weights, plan);
+      EXPECT_NEAR(double(planned.peak), double(real.peak), 0.02 * double(real.peak));
+      for (const Memory kind : {Memory::base, Memory::trained, Memory::optimizer, Memory::activations, Memory::loss})
+        EXPECT_EQ(planned.peak_of[size_t(kind)], real.peak_of[size_t(kind)]) << kMemoryNames[size_t(kind)];
+      activations[policy] = real.peak_of[size_t(Memory::activations)];
+    }
+    EXPECT_LT(activations[Recompute::selective], activations[Recompute::none]) << family.name;
+    EXPECT_LT(activations[Recompute::full], activations[Recompute::selective]) << family.name;
+  }
+}
+
 const LoraOptions kRank4{.rank = 4}, kRank32{.rank = 32}, kDropout{.rank = 8, .dropout = 0.1};
 INSTANTIATE_TEST_SUITE_P(
     Runs, PlannedMemory,

@@ -28,6 +28,27 @@ Config config() {
   return c;
 }
 
+// What families add to a Llama: all norms, soft caps, windows, GeGLU and a scaled embedding; norms of each head and two
+// ropes; fused projections, a part of the channels that turns, longrope; norms behind only, of all heads at once.
+constexpr const char* kOtherFamilies[] = {
+    R"({"model_type": "gemma2", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 96,
+        "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 104, "sliding_window": 9,
+        "query_pre_attn_scalar": 16, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 4.0})",
+    R"({"model_type": "gemma3_text", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "vocab_size": 96, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 104, "sliding_window": 9,
+        "query_pre_attn_scalar": 16, "sliding_window_pattern": 2})",
+    R"({"model_type": "phi3", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 96,
+        "num_key_value_heads": 2, "intermediate_size": 104, "sliding_window": 20, "partial_rotary_factor": 0.5,
+        "original_max_position_embeddings": 30, "max_position_embeddings": 120,
+        "rope_scaling": {"type": "longrope", "short_factor": [1, 1.1, 1.2, 1.3], "long_factor": [1, 2, 3, 4]}})",
+    R"({"model_type": "olmo2", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 96,
+        "num_key_value_heads": 2, "intermediate_size": 104})",
+};
+Config family_config(const char* text) {
+  const Json json = parse_json(text, "family");
+  return read_config(JsonView(json, "family"));
+}
+
 // Documents of 37, 1 and 26 tokens in one row; of the second nothing is learned.
 data::Batch batch(uint64_t seed) {
   data::Batch made{
@@ -92,6 +113,29 @@ TEST_P(TrainingStep, GoesTheWayOfTheCpu) {
     EXPECT_LT(relative_error(course.losses, expected.losses), kBfloat16);
     EXPECT_LT(relative_error(course.norms, expected.norms), kBfloat16Model);
     EXPECT_LT(course.losses.back(), course.losses.front()) << "nothing was learned";
+  }
+}
+
+TEST_P(TrainingStep, OfEveryFamilyGoesTheWayOfTheCpuUnderEveryPolicyInThePlannedMemory) {
+  for (const char* const text : kOtherFamilies) {
+    RunShape shape = shape_of(true, stream().target(), 0.1), on_cpu = shape_of(true, DeviceType::cpu, 0.1);
+    shape.config = on_cpu.config = family_config(text);
+    SCOPED_TRACE(shape.config.family->name);
+    Stream cpu = Stream::cpu(2);
+    const Course expected = run(cpu, on_cpu), course = run(stream(), shape);
+    EXPECT_LT(relative_error(course.losses, expected.losses), kBfloat16);
+    EXPECT_LT(relative_error(course.norms, expected.norms), kBfloat16Model);
+    EXPECT_LT(course.losses.back(), course.losses.front()) << "nothing was learned";
+    for (const Recompute policy : {Recompute::none, Recompute::selective, Recompute::full}) {
+      Stream own = on_cuda() ? Stream::cuda() : Stream::cpu(2);
+      const Course again = run(own, shape, policy);
+      EXPECT_EQ(again.losses, course.losses);
+      EXPECT_EQ(again.norms, course.norms);
+      EXPECT_EQ(again.adapters, course.adapters);
+      const Usage planned = predict(shape, RandomWeights(shape.config, 3, 0.3), uniform_plan(shape.config, policy));
+      EXPECT_NEAR(double(planned.peak), double(again.usage.peak), 0.02 * double(again.usage.peak));
+      EXPECT_EQ(planned.peak_of[size_t(Memory::base)], again.usage.peak_of[size_t(Memory::base)]);
+    }
   }
 }
 

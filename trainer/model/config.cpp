@@ -139,7 +139,7 @@ Config read_config(const JsonView& whole) {
   c.eps = config.number_or("rms_norm_eps", defaults.eps);
   require(c.eps > 0, ExitCode::input, config.where(), ": rms_norm_eps: expected a positive number, got ", c.eps);
   c.activation = activation_of(config, family);
-  c.tied = whole.boolean_or("tie_word_embeddings", config.boolean_or("tie_word_embeddings", defaults.tied));
+  c.tied = whole.boolean_or("tie_word_embeddings", defaults.tied);
   refuse_what_is_not_done(config, family);
   c.attention_bias = family.attention_bias == AttentionBias::qkv ||
                      (family.attention_bias == AttentionBias::by_config && config.boolean_or("attention_bias", false));
@@ -151,7 +151,8 @@ Config read_config(const JsonView& whole) {
     require(scalar > 0, ExitCode::input, config.where(), ": query_pre_attn_scalar: expected a positive number, got ",
             scalar);
     c.attention_scale = 1 / std::sqrt(scalar);
-    c.final_softcap = optional_number(config, "final_logit_softcapping", defaults.final_softcap);
+    if (family.capped_logits)
+      c.final_softcap = optional_number(config, "final_logit_softcapping", defaults.final_softcap);
   }
   if (defaults.attention_softcap > 0)
     c.attention_softcap = optional_number(config, "attn_logit_softcapping", defaults.attention_softcap);

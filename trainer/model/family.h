@@ -47,6 +47,7 @@ struct Family {
   std::string_view text_config = {};  // where a multimodal config.json keeps the text model
   Defaults defaults = {};
   RopeReading rope = {};
+  bool capped_logits = true;  // final_logit_softcapping in config.json is the model's
   bool nested_ropes = false;  // layers with a window turn differently
   AttentionBias attention_bias = AttentionBias::by_config;
   bool mlp_bias = false;  // mlp_bias in config.json is the model's
@@ -137,8 +138,10 @@ inline constexpr Family kGemma3Text{.name = "gemma3_text",
                                     .activation_key = "hidden_activation",
                                     .activation = kernels::Activation::gelu_tanh,
                                     .names = with_qk_norms(kFourNorms)};
+// transformers' multimodal model leaves final_logit_softcapping out.
 constexpr Family multimodal(Family family, std::string_view name, std::string_view architecture) {
   family.name = name, family.architecture = architecture, family.text_config = "text_config";
+  family.capped_logits = false;
   family.names.root = "model.language_model.";
   family.names.stored_roots[0] = "language_model.model.", family.names.stored_roots[1] = "model.language_model.";
   return family;

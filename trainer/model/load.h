@@ -7,9 +7,9 @@
 namespace hone::trainer {
 
 struct LoadOptions {
-  DType dtype = DType::float32;     // to compute in: bfloat16 makes frozen matrices so, else those stored so stay; what is
-                                    // trained, norms and biases are float32 then
-  bool quantize = false;            // linear layers to NF4; embeddings, norms and the head stay as they are
+  DType dtype = DType::float32;  // to compute in: bfloat16 makes frozen matrices so, else those stored so stay; what is
+                                 // trained, norms and biases are float32 then
+  bool quantize = false;         // linear layers to NF4; embeddings, norms and the head stay as they are
   bool double_quantization = true;  // their scales in 8 bits
   bool trainable = false;           // every parameter is trained: kept in dtype
 };

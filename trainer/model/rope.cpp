@@ -37,6 +37,7 @@ std::vector<double> factors(const JsonView& rope, std::string_view key, int64_t 
     require(values.back() > 0, ExitCode::input, item.where(), ": ", item.path(), ": expected a positive number, got ",
             values.back());
   }
+  if (values.size() == 1) values.resize(size_t(count), values[0]);
   require(std::ssize(values) == count, ExitCode::input, rope.where(), ": ", key, ": expected ", count,
           " numbers, one for each pair of channels that turn, got ", values.size());
   return values;
@@ -168,7 +169,7 @@ std::vector<Rope> read_nested_ropes(const JsonView& config, int64_t head_dim, in
             ".type: expected the key rope_type");
     Rope rope{.kind = kind_of(from, {})};
     rope.theta =
-        positive(from, "rope_theta", from.number_or("rope_theta", config.number_or(kind.theta_key, kind.theta)));
+        positive(config, "rope_theta", from.number_or("rope_theta", config.number_or(kind.theta_key, kind.theta)));
     rope.channels = channels_of(config, head_dim, 1);
     rope.original = positive(from, "original_max_position_embeddings",
                              from.number_or("original_max_position_embeddings", double(max_positions)));

@@ -47,6 +47,20 @@ TEST_F(Gguf, EqualsThePackagesFiles) {
       << "16 bits, rows of q and k as they are";
 }
 
+// Names of llama.cpp's own map (gguf-py, tensor_mapping.py): fused projections have one, and a multimodal model's text
+// model is a file of its own.
+TEST_F(Gguf, NamesModulesOfEveryFamily) {
+  const auto named = [&](const char* module, const char* architecture, const char* name) {
+    const std::string bytes = written(of_one(module, 8, 64), base(architecture));
+    for (const char* matrix : {".weight.lora_a", ".weight.lora_b"})
+      EXPECT_NE(bytes.find(std::string(name) + matrix), std::string::npos) << module;
+  };
+  named("model.layers.1.self_attn.qkv_proj", "phi3", "blk.1.attn_qkv");
+  named("model.layers.0.mlp.gate_up_proj", "phi3", "blk.0.ffn_up");
+  named("model.language_model.layers.1.self_attn.q_proj", "gemma3", "blk.1.attn_q");
+  named("model.layers.0.self_attn.o_proj", "olmo2", "blk.0.attn_output");
+}
+
 TEST_F(Gguf, FoldsRankStabilisationAndPatterns) {
   EXPECT_TRUE(written(adapter("adapter_patterns"), base()) == golden("llama_patterns_f32.gguf"));
 }

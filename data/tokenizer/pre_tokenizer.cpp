@@ -5,6 +5,7 @@
 #include "data/tokenizer/normalizer.h"
 #include "data/tokenizer/splitters/splitter.h"
 #include "data/tokenizer/unicode.h"
+#include "data/tokenizer/unicode_scripts.h"
 #include "kernels/host/text.h"
 
 namespace hone::data {
@@ -119,6 +120,18 @@ void find_words_and_signs(std::string_view piece, std::vector<Range>& matches) {
     }
     before = kind;
     at += point.length;
+  }
+}
+
+// Runs of one script; characters of any script go with those before them.
+void find_scripts(std::string_view piece, std::vector<Range>& matches) {
+  uint8_t last = 0;
+  for (uint32_t at = 0; at < piece.size();) {
+    const CodePoint point = code_point_at(piece, at);
+    const uint8_t script = script_of(point.value);
+    if (script != 0 && script != last) matches.push_back({at, at}), last = script;
+    at += point.length;
+    if (!matches.empty()) matches.back().end = at;
   }
 }
 
@@ -242,6 +255,7 @@ PreTokenizer read_pre_tokenizer(const JsonView& view) {
       signs(tokens);
     }};
   }
+  if (type == "UnicodeScripts") return {split(find_scripts, Behavior::removed, true)};
   if (type == "FixedLength") return {split(each_length(view.integer_or("length", 5, 1)), Behavior::isolated)};
   if (type == "Whitespace") return {split(find_words_and_signs, Behavior::removed, true)};
   if (type == "WhitespaceSplit") return {split(each_point(is_white_space), Behavior::removed)};
@@ -265,7 +279,7 @@ PreTokenizer read_pre_tokenizer(const JsonView& view) {
   fail_unknown_type(
       view,
       "ByteLevel, Split, Metaspace, Digits, Whitespace, WhitespaceSplit, Punctuation, CharDelimiterSplit, "
-      "BertPreTokenizer, FixedLength, Sequence");
+      "BertPreTokenizer, UnicodeScripts, FixedLength, Sequence");
 }
 
 }  // namespace hone::data

@@ -3,7 +3,7 @@
 //   PreTokens tokens("Hello there", true);
 //   split.cut(tokens);                              // ByteLevel: "Hello", " there", of Alphabet::bytes
 // Kinds: ByteLevel, Split (every behaviour), Metaspace, Digits, Whitespace, WhitespaceSplit, Punctuation,
-// CharDelimiterSplit, BertPreTokenizer, FixedLength, Sequence. Others are refused (ExitCode::input).
+// CharDelimiterSplit, BertPreTokenizer, UnicodeScripts, FixedLength, Sequence. Others are refused (ExitCode::input).
 #pragma once
 #include <functional>
 #include <string>

@@ -280,7 +280,7 @@ TEST(Tokenizer, RefusesHostileFiles) {
       {"no base 64", R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAA"}})", "a table in base 64"},
       {"cut table", R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAQAAA=="}})",
        "precompiled_charsmap"},
-      {"pre-tokenizer", R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "UnicodeScripts"}]}})",
+      {"pre-tokenizer", R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Other"}]}})",
        "pre_tokenizer.pretokenizers[0].type: expected one of ByteLevel,"},
       {"behaviour", R"({"pre_tokenizer": {"type": "Split", "pattern": {"String": "a"}, "behavior": "removed"}})",
        "pre_tokenizer.behavior"},

@@ -236,6 +236,7 @@ def more():
     make("bert_cased", N.Sequence([N.BertNormalizer(clean_text=True, lowercase=False, handle_chinese_chars=False, strip_accents=True), N.StripAccents()]),
          P.Sequence([P.BertPreTokenizer(), P.FixedLength(4)]), D.CTC("a", "e", True), unk_token="<unk>", fuse_unk=True,
          trainer=dict(special_tokens=["<unk>"]))
+    make("scripts", None, P.Sequence([P.UnicodeScripts(), P.WhitespaceSplit()]), unk_token="<unk>", fuse_unk=True, trainer=dict(special_tokens=["<unk>"]), size=200)
     make("byte_level_normalizer", N.Sequence([N.Nmt(), N.ByteLevel()]), None, D.ByteLevel(), **level)
 
     tekken("tekken_v3", None, default_vocab_size=1140, default_num_special_tokens=40, version="v3")

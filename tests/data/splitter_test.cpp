@@ -174,7 +174,7 @@ TEST(Splitter, RandomTexts) {
       char32_t point = edges[below(uint32_t(edges.size()))];
       if (below(4) < mix) point = below(3) == 0 ? below(kPoints) : below(2) == 0 ? below(0x3100) : below(128);
       if (!is_surrogate(point)) append_utf8(text, point);
-      if (below(6) == 0) text.append(below(4), text.back() < 0 ? ' ' : text.back());
+      if (below(6) == 0 && !text.empty()) text.append(below(4), text.back() < 0 ? ' ' : text.back());
     }
     ASSERT_EQ(splitter_difference(text), "") << "round " << round << ": " << Json(text).dump();
   }

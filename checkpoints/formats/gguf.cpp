@@ -49,6 +49,8 @@ struct Place {
   std::string_view tensor;  // "attn_q"
 };
 
+bool is_fused(std::string_view module) { return module == "self_attn.qkv_proj" || module == "mlp.gate_up_proj"; }
+
 Place place_of(const std::string& module, const GgufBase& base) {
   // A multimodal model's text model is a file of its own there.
   const std::string_view layers =
@@ -68,10 +70,11 @@ Place place_of(const std::string& module, const GgufBase& base) {
     const std::optional<int64_t> layer = parse_integer(rest.substr(0, dot));
     if (dot != std::string_view::npos && layer && *layer >= 0 && *layer < base.layers)
       for (const auto& [ours, theirs] : kNames)
-        if (rest.substr(dot + 1) == ours) return {*layer, theirs};
+        if (rest.substr(dot + 1) == ours && (base.architecture == "phi3" || !is_fused(ours))) return {*layer, theirs};
   }
   fail(ExitCode::input, "gguf: llama.cpp has no adapter for module ", module, " of a model of ", base.layers,
-       " layers; expected model.layers.N. with q, k, v, o, gate, up or down, or fused ones. Was the adapter made for "
+       " layers; expected model.layers.N. with q, k, v, o, gate, up or down, fused in phi3 alone. Was the adapter made "
+       "for "
        "another model?");
 }
 

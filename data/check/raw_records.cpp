@@ -5,6 +5,7 @@
 
 #include "data/check/sensitive.h"
 #include "data/check/text_faults.h"
+#include "data/rows/bytes.h"
 #include "data/rows/kinds/kinds.h"
 #include "data/rows/records.h"
 #include "kernels/host/text.h"
@@ -62,7 +63,7 @@ class Pieces {
          Findings& findings)
       : reader_(file.kind, file.names),
         roles_(roles),
-        is_text_(file.kind == RowKind::text && file.path.extension() == ".txt"),
+        is_text_(is_whole_text(file)),
         index_(index),
         pool_(pool),
         findings_(findings) {}
@@ -102,14 +103,11 @@ class Pieces {
 
 // Lines of any file; one of more than kLargestRecord is taken in pieces.
 void each_line(const InputFile& file, const std::function<void(int64_t, std::string_view)>& take) {
-  std::vector<char> buffer(size_t(1) << 20);
+  Bytes bytes(file);
   std::string text;
   int64_t line = 1;
-  for (uint64_t at = 0; at < file.size();) {
-    const auto count = size_t(std::min<uint64_t>(buffer.size(), file.size() - at));
-    file.read_at(at, std::as_writable_bytes(std::span(buffer).first(count)));
-    at += count;
-    for (std::string_view rest(buffer.data(), count); !rest.empty();) {
+  for (std::string_view rest; !(rest = bytes.next()).empty();) {
+    while (true) {
       const size_t end = rest.find('\n');
       text += rest.substr(0, end);
       if (end != std::string_view::npos || text.size() > kLargestRecord) {
@@ -146,7 +144,11 @@ void check_raw(const DataFile& file, int32_t index, const std::vector<std::strin
                Findings& findings) {
   Pieces pieces(file, index, roles, pool, findings);
   if (pieces.is_text()) {
-    each_line(InputFile(file.path), [&](int64_t line, std::string_view text) { pieces.add(line, text); });
+    try {
+      each_line(InputFile(file.path), [&](int64_t line, std::string_view text) { pieces.add(line, text); });
+    } catch (const DecodingError&) {
+      // Damaged compressed data: the rows' own reader says so.
+    }
   } else {
     read_records(InputFile(file.path), [&](const Record& record) {
       if (!record.ends) pieces.add(record.line, record.text, !record.problem.empty());

@@ -33,7 +33,7 @@ std::string CheckReport::place_text(const Place& place) const {
 std::string CheckReport::row_text(const ShownRow& shown) const {
   const Row& row = shown.row;
   const DataFile& file = files[size_t(row.file)];
-  const bool whole = file.kind == RowKind::text && file.path.extension() == ".txt";
+  const bool whole = is_whole_text(file);
   const int64_t piece = whole ? row.number : row.piece;
   return place_text({row.file, row.line}) + (whole || piece > 0 ? ", piece " + std::to_string(piece + 1) : "") +
          (shown.evaluation ? ", held out for evaluation" : "");

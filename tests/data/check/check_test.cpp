@@ -135,6 +135,19 @@ TEST_F(CheckTest, ReadsTextFilesLineByLine) {
   EXPECT_EQ(broken.used, 2);  // the other file was read
 }
 
+// Python's gzip.compress(b"one\nmail jo@acme.com\n", 9, mtime=0), whole and without its end.
+TEST_F(CheckTest, ReadsCompressedText) {
+  constexpr std::string_view kFile(
+      "\x1F\x8B\x08\x00\x00\x00\x00\x00\x02\x03\xCB\xCF\x4B\xE5\xCA\x4D\xCC\xCC\x51\xC8\xCA\x77\x48\x4C\xCE\x4D\xD5\x4B"
+      "\xCE\xCF\xE5\x02\x00\xAD\x7D\x97\xD4\x15\x00\x00\x00",
+      41);
+  const CheckReport whole = check({{folder_.write("notes.txt.gz", std::string(kFile)), RowKind::text}}, 16);
+  EXPECT_EQ(found(whole), (Expected{{"emails", "0:2"}}));
+  EXPECT_EQ(whole.tokens, 21 + 1);  // the text and the end token
+  const CheckReport cut = check({{folder_.write("cut.txt.gz", std::string(kFile.substr(0, 20))), RowKind::text}}, 16);
+  EXPECT_NE(cut.problem, "");
+}
+
 TEST_F(CheckTest, WhatAllRowsAreToldMakesNoCopies) {
   const std::string system =
       "You are the assistant of a shop for bicycles. Be brief, be kind, and never talk about prices.";

@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kBuffer = size_t(1) << 20;
 }  // namespace
 
-Bytes::Bytes(const InputFile& file) : file_(file), in_(kBuffer, '\0') {
+Bytes::Bytes(const InputFile& file) : file_(file), in_(size_t(std::min<uint64_t>(kBuffer, file.size())), '\0') {
   std::string magic(size_t(std::min<uint64_t>(4, file.size())), '\0');
   file.read_at(0, std::as_writable_bytes(std::span(magic)));
   if (magic.starts_with("\x1F\x8B")) decoder_ = gzip_decoder();

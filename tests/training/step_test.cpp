@@ -116,7 +116,8 @@ TEST_P(TrainingStep, GoesTheWayOfTheCpu) {
   }
 }
 
-TEST_P(TrainingStep, OfEveryFamilyGoesTheWayOfTheCpuUnderEveryPolicyInThePlannedMemory) {
+// Slow where kernels are executed on the CPU: three quarters of a minute an order of threads.
+TEST_P(TrainingStep, SlowOfEveryFamilyGoesTheWayOfTheCpuUnderEveryPolicyInThePlannedMemory) {
   for (const char* const text : kOtherFamilies) {
     RunShape shape = shape_of(true, stream().target(), 0.1), on_cpu = shape_of(true, DeviceType::cpu, 0.1);
     shape.config = on_cpu.config = family_config(text);

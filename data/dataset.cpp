@@ -316,8 +316,7 @@ class Reader {
   // How often training takes a row.
   int64_t copies_of(uint64_t content) const {
     if (options_.keep_all) return 1;
-    const double weight = options_.files[size_t(index_)].weight, whole = std::floor(weight);
-    return int64_t(whole) + (share_of(content) < weight - whole);
+    return data::copies_of(content, options_.files[size_t(index_)].weight);
   }
   void give_copies(Row&& row, int64_t copies) {
     const int64_t record = record_;
@@ -394,6 +393,11 @@ bool is_whole_text(const DataFile& file) {
   fs::path name = file.path.filename();
   if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
   return file.kind == RowKind::text && name.extension() == ".txt";
+}
+
+int64_t copies_of(uint64_t content, double weight) {
+  const double whole = std::floor(weight);
+  return int64_t(whole) + (share_of(content) < weight - whole);
 }
 
 bool is_held_out(const Row& row, double fraction) { return double(row.key >> 11) * 0x1p-53 < fraction; }

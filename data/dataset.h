@@ -96,6 +96,9 @@ struct RowReading {
 Reading read_rows(const DatasetOptions& options, const Tokenizer* tokenizer, ThreadPool& pool,
                   const RowReading& reading);
 
+// How many times training takes a row: the file's weight, of whose fraction a row has its share by its hash.
+int64_t copies_of(uint64_t content, double weight);
+
 // Whether a row is held out for evaluation, by its key alone.
 bool is_held_out(const Row& row, double fraction);
 

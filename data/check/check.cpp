@@ -1,7 +1,6 @@
 #include "data/check/check.h"
 
 #include <algorithm>
-#include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -49,12 +48,6 @@ Reading read_every_row(DatasetOptions options, const DataFile& file, const Token
   return read_rows(
       options, tokenizer, pool,
       {.take = [&](Row&& row, const Reading&, const ReadPosition&) { take(std::move(row)); }, .progress = progress});
-}
-
-// How often training takes a row: the file's weight, of whose fraction a row has its share by its hash.
-int64_t copies_of(const Row& row, double weight) {
-  const double whole = std::floor(weight);
-  return int64_t(whole) + (double(mixed(row.content) >> 11) * 0x1p-53 < weight - whole);
 }
 
 struct Looked {  // a row and what was seen in it
@@ -275,7 +268,7 @@ class Checker {
         report_.answers += row.answers, report_.ends += row.ends;
       }
       if (!looked.evaluation && !unlearned)
-        for (int64_t copy = copies_of(row, file.weight); copy > 0; --copy)
+        for (int64_t copy = copies_of(row.content, file.weight); copy > 0; --copy)
           report_.lengths.add(length, long_row(options_.train, file));
       known_.push_back({.content = row.content,
                         .place = spot.at,

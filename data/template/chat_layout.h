@@ -30,8 +30,6 @@ class ChatLayout final : public ChatFormat {
  public:
   // Refused (ExitCode::input) where it lacks the layout's special tokens.
   ChatLayout(LayoutKind kind, const Tokenizer& tokenizer);
-  int32_t end_token() const { return end_; }  // what an answer ends with, and where generation stops
-
   // Contents are texts (or lists of texts), roles those of Role. Content is text: strings of special tokens in it stay
   // text. Learned are an answer's content and its end token, not its heading, nor the line's end after it. Errors:
   // tools and calls of tools, for which the layouts have no words.

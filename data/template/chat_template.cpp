@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/template/answer_spans.h"
+#include "data/tokenizer/tokenizer_config.h"
 #include "kernels/host/hash.h"
 
 namespace hone::data {
@@ -33,30 +34,16 @@ OrderedJson plain_messages(const OrderedJson& messages) {
   return plain;
 }
 
-std::optional<Json> config_beside(const fs::path& folder, const char* name) {
-  const fs::path path = folder / name;
-  if (!fs::exists(path)) return {};
-  Json config = read_json(path, {.bytes = kLargestConfig});
-  require(config.is_object(), ExitCode::input, path.string(), ": expected an object");
-  return config;
-}
-
 // The texts of special tokens by their names, as templates use them.
 OrderedJson special_tokens(const fs::path& folder, const Tokenizer& tokenizer) {
   OrderedJson tokens = OrderedJson::object();
   if (tokenizer.bos()) tokens["bos_token"] = tokenizer.token(*tokenizer.bos());
   if (tokenizer.eos()) tokens["eos_token"] = tokenizer.token(*tokenizer.eos());
-  for (const char* file : {"special_tokens_map.json", "tokenizer_config.json"}) {
-    const std::optional<Json> config = config_beside(folder, file);
-    if (!config) continue;
-    for (const char* name : kTokenNames) {
-      const auto found = config->find(name);
-      if (found == config->end()) continue;
-      if (found->is_string()) tokens[name] = found->get<std::string>();
-      if (found->is_object() && found->contains("content") && found->at("content").is_string())
-        tokens[name] = found->at("content").get<std::string>();
-      if (found->is_null()) tokens.erase(name);
-    }
+  const TokenizerConfig config(folder);
+  for (const char* name : kTokenNames) {
+    const TokenizerConfig::Named* named = config.named(name);
+    if (named && named->token) tokens[name] = named->token->content;
+    if (named && !named->token) tokens.erase(name);
   }
   return tokens;
 }
@@ -88,10 +75,12 @@ Sources sources_of(const fs::path& folder) {
     if (sources.where.empty()) sources.where = "additional_chat_templates";
     return sources;
   }
-  const std::optional<Json> config = config_beside(folder, "tokenizer_config.json");
-  if (!config) return sources;
-  const auto found = config->find("chat_template");
-  if (found == config->end() || found->is_null()) return sources;
+  const fs::path path = folder / "tokenizer_config.json";
+  if (!fs::exists(path)) return sources;
+  const Json config = read_json(path, {.bytes = kLargestConfig});
+  require(config.is_object(), ExitCode::input, path.string(), ": expected an object");
+  const auto found = config.find("chat_template");
+  if (found == config.end() || found->is_null()) return sources;
   sources.where = "tokenizer_config.json";
   const std::string where = (folder / sources.where).string() + ": chat_template";
   if (found->is_string()) {

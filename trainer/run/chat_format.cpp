@@ -79,11 +79,4 @@ std::shared_ptr<const data::ChatFormat> chat_format_of(const fs::path& model, co
   return nullptr;
 }
 
-data::Learn learn_of(const recipes::DataSection& data) {
-  const data::TrainOn on = data.train_on == recipes::TrainOn::all    ? data::TrainOn::all
-                           : data.train_on == recipes::TrainOn::last ? data::TrainOn::last
-                                                                     : data::TrainOn::answers;
-  return {on, data.train_roles};
-}
-
 }  // namespace hone::trainer

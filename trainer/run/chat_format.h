@@ -22,7 +22,4 @@ std::shared_ptr<const data::ChatTemplate> chat_template_of(const recipes::DataSe
 // Of a model directory alone: its template, else the layout whose special tokens its tokenizer has, else null.
 std::shared_ptr<const data::ChatFormat> chat_format_of(const fs::path& model, const data::Tokenizer&);
 
-// data.train_on and data.train_roles.
-data::Learn learn_of(const recipes::DataSection&);
-
 }  // namespace hone::trainer

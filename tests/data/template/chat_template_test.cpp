@@ -210,6 +210,13 @@ TEST_F(HandMade, TheTemplatesOwnMarksDecide) {
   EXPECT_EQ(shown(marks->render(talk(kTwo), {}, false)), "U:a\nA:[b(end)]U:c\nA:[d(end)]");
   EXPECT_EQ(shown(marks->render(talk(kTwo), {.on = TrainOn::last}, false)), "U:a\nA:b(end)U:c\nA:[d(end)]");
   EXPECT_EQ(marks->encode(talk(kTwo), {}).ends, 2);
+  // Several marks an answer: they are its own by what stands before it.
+  const auto pieces = chat(
+      "{% for m in messages %}{% if m.role == 'assistant' %}A:{% generation %}{{ m.content }}{% endgeneration %};"
+      "{% generation %}</s>{% endgeneration %}{% else %}U:{{ m.content }}\n{% endif %}{% endfor %}"
+      "{% if add_generation_prompt %}A:{% endif %}");
+  EXPECT_EQ(shown(pieces->render(talk(kTwo), {}, false)), "U:a\nA:[b];[(end)]U:c\nA:[d];[(end)]");
+  EXPECT_EQ(shown(pieces->render(talk(kTwo), {.on = TrainOn::last}, false)), "U:a\nA:b;(end)U:c\nA:[d];[(end)]");
   // Marks that leave answers out, or take requests in, are refused at the start.
   EXPECT_THROW(
       chat("{% for m in messages %}{% generation %}{{ m.role }}{{ m.content }}{% endgeneration %}{% endfor %}"), Error);

@@ -1,4 +1,7 @@
-"""Small templates, a corner of the language each. All are rendered with DATA."""
+"""Small templates, a corner of the language each. All are rendered with DATA.
+
+Longer than other files because it is a list: hundreds of lines that are read one by one.
+"""
 
 DATA = {
     "messages": [

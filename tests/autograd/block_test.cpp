@@ -252,7 +252,7 @@ TEST(Block, MetaCountsWhatTheCpuTakes) {
 TEST(Block, StepsReuseTheMemoryOfTheFirst) {
   for (const Recompute how : kPolicies) {
     Stream stream = Stream::cpu(2);
-    Model model(stream, {.base = Base::nf4, .how = how, .chunk = 256}, {0, 2000, 4096}, DType::float32);
+    Model model(stream, {.base = Base::nf4, .how = how, .chunk = 128}, {0, 500, 1024}, DType::float32);
     model.step();
     const Usage first = stream.allocator()->usage();
     EXPECT_GT(first.pages, 0u);

@@ -17,7 +17,7 @@ std::string head(const std::string& text, size_t lines) {
   return text.substr(0, at);
 }
 
-TEST(RealReceipts, EqualThePythonLibraries) {
+TEST(RealReceiptsSlow, EqualThePythonLibraries) {
   HONE_NEEDS_FIXTURES();
   const test::fs::path fixtures = *test::fixtures();
   const test::TemporaryFolder folder;

@@ -32,8 +32,10 @@ class GpuCheck : public testing::Test {
     return {WEXITSTATUS(status), contents(folder_ / "out"), contents(folder_ / "err")};
   }
   Outcome run_parts(const std::string& arguments) const {
-    return run("--binaries " + (folder_ / "bin").string() + " --results " + (folder_ / "results").string() + " " +
-               arguments);
+    std::string places;
+    for (const auto& [option, name] : {std::pair{"--binaries", "bin"}, {"--results", "results"}, {"--logs", "logs"}})
+      places += std::string(option) + " " + (folder_ / name).string() + " ";
+    return run(places + arguments);
   }
   void program(const std::string& name, const std::string& body) const {
     fs::permissions(folder_.write("bin/" + name, "#!/bin/bash\n" + body), fs::perms::owner_all);

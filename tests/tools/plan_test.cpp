@@ -89,10 +89,10 @@ TEST(PlanTest, ARunThatDoesNotFitExitsWith5AndWaysOut) {
   EXPECT_NE(outcome.out.find("ways"), std::string::npos) << outcome.out;
   EXPECT_EQ(run_hone({"plan", recipe, "--memory", "much"}).exit_code, 2);
 
-  // Every parameter of a model of 70 billion: refused before a byte of it is made.
-  const fs::path large = tiny.folder().write("large/config.json", R"({"model_type": "llama", "hidden_size": 8192,
-    "intermediate_size": 28672, "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8,
-    "vocab_size": 128256})");
+  // Every parameter of a model of 65 billion, nearly all of it in the MLPs: refused before a byte of it is made.
+  const fs::path large = tiny.folder().write("large/config.json", R"({"model_type": "llama", "hidden_size": 32768,
+    "intermediate_size": 114688, "num_hidden_layers": 5, "num_attention_heads": 8, "num_key_value_heads": 8,
+    "head_dim": 64, "vocab_size": 128256})");
   const Outcome refused =
       run_hone(tiny.train("large_run", {"--set", "model.path=" + large.parent_path().string(), "--set",
                                         "adapter.type=none", "--set", "model.quantization=none"}));

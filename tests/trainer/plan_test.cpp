@@ -117,7 +117,7 @@ TEST(PlannedFamilies, TakeWhatARunTakes) {
     const RunShape base{.config = read_config(JsonView(text, "config")),
                         .load = {.quantize = true},
                         .lora = LoraOptions{.rank = 4},
-                        .batch = blank_batch(256, 3)};
+                        .batch = blank_batch(96, 3)};
     const RandomWeights weights(base.config, 1, 0.02);
     std::map<Recompute, size_t> activations;
     for (const Recompute policy : {Recompute::none, Recompute::selective, Recompute::full}) {

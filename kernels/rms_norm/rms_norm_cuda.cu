@@ -1,6 +1,6 @@
-// A block walks one row at a time, 16 bytes a thread where the rows are aligned. Sums are made in what the rows are
-// computed in: trees of at most some tens of terms a thread, so float32 stays within a few roundings of the CPU's sums
-// in double.
+// A block walks a row, 16 bytes a thread where the rows are aligned; a narrow row, as norms of heads have, is a warp's.
+// Sums are made in what the rows are computed in: trees of at most some tens of terms a thread, so float32 stays within
+// a few roundings of the CPU's sums in double.
 #include <cmath>
 
 #include "kernels/core/cuda/column_sums.cuh"
@@ -11,6 +11,30 @@ namespace hone::kernels::cuda {
 
 constexpr int kRmsNormThreads = 256;
 constexpr size_t kRmsNormShared = shared_bytes<double>(kRmsNormThreads / 32);
+constexpr int64_t kWarpWidth = 512;  // of the widest row that a warp takes
+
+// The `threads` threads of a block that share a row: all of them or a warp.
+template <int threads>
+struct RowTeam {
+  static constexpr int kRows = kRmsNormThreads / threads;  // of a block
+  int64_t row = int64_t(blockIdx.x) * kRows + threadIdx.x / threads;
+  int thread = threadIdx.x % threads;
+
+  // The sum over the team, in each of its threads; `partial` as for block_sum.
+  template <class T>
+  __device__ static T sum(T v, T* partial) {
+    if constexpr (threads == 32) return warp_sum(v);
+    return block_sum<threads>(v, partial);
+  }
+};
+
+// Calls body with the threads that share one of these rows, and the grid of all.
+template <class T, class F>
+void in_teams(const Rows<T>& rows, F&& body) {
+  const auto grid = [&](int64_t a_block) { return Grid{(rows.count + a_block - 1) / a_block}; };
+  if (rows.width <= kWarpWidth) return body.template operator()<32>(grid(RowTeam<32>::kRows));
+  body.template operator()<kRmsNormThreads>(grid(RowTeam<kRmsNormThreads>::kRows));
+}
 
 // The one place that makes y, for the forward pass and for the remake.
 template <class T, int count>
@@ -32,14 +56,18 @@ struct RmsNormRows {
   Computed<T> eps;
 };
 
-template <class T, int count>
+template <class T, int threads, int count>
 __global__ void __launch_bounds__(kRmsNormThreads) rms_norm_kernel(const __grid_constant__ RmsNormRows<T> p) {
   SharedMemory shared;
   auto* const partial = shared.array<Computed<T>>(kRmsNormThreads / 32);
-  const int64_t row = blockIdx.x, width = p.y.width;
+  const RowTeam<threads> team;
+  const int64_t row = team.row, width = p.y.width;
+#ifndef MUTANT_RMS_NORM_ROWS_PAST_THE_LAST
+  if (row >= p.y.count) return;
+#endif
   const T* x = row_of(p.x, row);
   Computed<T> squares = 0;
-  for (int64_t i = int64_t(threadIdx.x) * count; i < width; i += kRmsNormThreads * count) {
+  for (int64_t i = int64_t(team.thread) * count; i < width; i += threads * count) {
     auto v = widened(load_vector<count>(x + i));
     if (p.delta.data) {
 #ifndef MUTANT_RMS_NORM_WRONG_STRIDE
@@ -56,23 +84,25 @@ __global__ void __launch_bounds__(kRmsNormThreads) rms_norm_kernel(const __grid_
 #pragma unroll
     for (int j = 0; j < count; ++j) squares += v.value[j] * v.value[j];
   }
-  const Computed<T> mean = block_sum<kRmsNormThreads>(squares, partial) / Computed<T>(width);
+  const Computed<T> mean = team.sum(squares, partial) / Computed<T>(width);
   const Computed<T> inv_rms = Computed<T>(1) / std::sqrt(mean + p.eps);
 #ifndef MUTANT_RMS_NORM_ALL_THREADS_STORE
-  if (threadIdx.x == 0)
+  if (team.thread == 0)
 #endif
     p.inv_rms[row] = inv_rms;
   if (p.delta.data) x = row_of(p.sum, row);  // each thread reads back what it wrote
-  for (int64_t i = int64_t(threadIdx.x) * count; i < width; i += kRmsNormThreads * count)
+  for (int64_t i = int64_t(team.thread) * count; i < width; i += threads * count)
     store_vector(row_of(p.y, row) + i, rms_normalized(load_vector<count>(x + i), inv_rms, p.weight + i));
 }
 
-template <class T, int count>
+template <class T, int threads, int count>
 __global__ void __launch_bounds__(kRmsNormThreads)
     rms_norm_apply_kernel(Rows<T> y, Rows<const T> x, const Computed<T>* inv_rms, const Computed<T>* weight) {
-  const int64_t row = blockIdx.x;
+  const RowTeam<threads> team;
+  const int64_t row = team.row;
+  if (row >= y.count) return;
   const Computed<T> scale = inv_rms[row];
-  for (int64_t i = int64_t(threadIdx.x) * count; i < y.width; i += kRmsNormThreads * count)
+  for (int64_t i = int64_t(team.thread) * count; i < y.width; i += threads * count)
     store_vector(row_of(y, row) + i, rms_normalized(load_vector<count>(row_of(x, row) + i), scale, weight + i));
 }
 
@@ -84,23 +114,25 @@ struct RmsNormGradient {
 };
 
 // dx = inv_rms * (dy * weight - x * inv_rms² * mean(dy * weight * x)) + add
-template <class T, int count>
+template <class T, int threads, int count>
 __global__ void __launch_bounds__(kRmsNormThreads)
     rms_norm_input_gradient_kernel(const __grid_constant__ RmsNormGradient<T> p) {
   SharedMemory shared;
   auto* const partial = shared.array<Computed<T>>(kRmsNormThreads / 32);
-  const int64_t row = blockIdx.x, width = p.dx.width;
+  const RowTeam<threads> team;
+  const int64_t row = team.row, width = p.dx.width;
+  if (row >= p.dx.count) return;
   const T *const dy = row_of(p.dy, row), *const x = row_of(p.x, row);
   Computed<T> dot = 0;
-  for (int64_t i = int64_t(threadIdx.x) * count; i < width; i += kRmsNormThreads * count) {
+  for (int64_t i = int64_t(team.thread) * count; i < width; i += threads * count) {
     const auto g = widened(load_vector<count>(dy + i)), v = widened(load_vector<count>(x + i));
     const auto w = load_vector<count>(p.weight + i);
 #pragma unroll
     for (int j = 0; j < count; ++j) dot += g.value[j] * w.value[j] * v.value[j];
   }
   const Computed<T> scale = p.inv_rms[row];
-  const Computed<T> pull = block_sum<kRmsNormThreads>(dot, partial) / Computed<T>(width) * scale * scale;
-  for (int64_t i = int64_t(threadIdx.x) * count; i < width; i += kRmsNormThreads * count) {
+  const Computed<T> pull = team.sum(dot, partial) / Computed<T>(width) * scale * scale;
+  for (int64_t i = int64_t(team.thread) * count; i < width; i += threads * count) {
     const auto g = widened(load_vector<count>(dy + i)), v = widened(load_vector<count>(x + i));
     const auto w = load_vector<count>(p.weight + i);
     Vector<Computed<T>, count> to{};
@@ -133,8 +165,10 @@ void start_forward(Stream& stream, RmsNormRows<T> p, const Tensor& weight) {
   const auto w = weight.as_rows<Computed<T>>();
   p.weight = w.data;
   const bool vectors = fit<kVector<T>>(w) && aligned(p.y, p.sum, p.x, p.delta);
-  in_vectors<kVector<T>>(vectors, [&]<int count>() {
-    launch(stream, rms_norm_kernel<T, count>, {p.y.count}, {kRmsNormThreads}, kRmsNormShared, p);
+  in_teams(p.y, [&]<int threads>(Grid grid) {
+    in_vectors<kVector<T>>(vectors, [&]<int count>() {
+      launch(stream, rms_norm_kernel<T, threads, count>, grid, {kRmsNormThreads}, kRmsNormShared, p);
+    });
   });
 }
 }  // namespace
@@ -176,9 +210,11 @@ void rms_norm_apply(Stream& stream, Tensor& y, const Tensor& x, const Tensor& in
     const auto to = native(y.as_rows<Stored>());
     const auto from = native(x.as_rows<Stored>());
     const auto w = weight.as_rows<Wide<Stored>>();
-    in_vectors<kVector<T>>(fit<kVector<T>>(w) && aligned(to, from), [&]<int count>() {
-      launch(stream, rms_norm_apply_kernel<T, count>, {to.count}, {kRmsNormThreads}, 0, to, from,
-             inv_rms.data<Wide<Stored>>(), w.data);
+    in_teams(to, [&]<int threads>(Grid grid) {
+      in_vectors<kVector<T>>(fit<kVector<T>>(w) && aligned(to, from), [&]<int count>() {
+        launch(stream, rms_norm_apply_kernel<T, threads, count>, grid, {kRmsNormThreads}, 0, to, from,
+               inv_rms.data<Wide<Stored>>(), w.data);
+      });
     });
   });
 }
@@ -194,8 +230,10 @@ void rms_norm_input_gradient(Stream& stream, Tensor& dx, const Tensor& dy, const
                                .add = dx_add ? native(dx_add->as_rows<Stored>()) : Rows<const T>{},
                                .inv_rms = inv_rms.data<Wide<Stored>>(),
                                .weight = w.data};
-    in_vectors<kVector<T>>(fit<kVector<T>>(w) && aligned(p.dx, p.dy, p.x, p.add), [&]<int count>() {
-      launch(stream, rms_norm_input_gradient_kernel<T, count>, {p.dx.count}, {kRmsNormThreads}, kRmsNormShared, p);
+    in_teams(p.dx, [&]<int threads>(Grid grid) {
+      in_vectors<kVector<T>>(fit<kVector<T>>(w) && aligned(p.dx, p.dy, p.x, p.add), [&]<int count>() {
+        launch(stream, rms_norm_input_gradient_kernel<T, threads, count>, grid, {kRmsNormThreads}, kRmsNormShared, p);
+      });
     });
   });
 }

@@ -19,9 +19,11 @@ constexpr double kGuard = 12345.0;
 struct Size {
   int64_t rows, width;
 };
-// Below a warp and on both sides of it; whole 16-byte vectors (32, 264, 1024) and not; more than one chunk of rows for
-// the weight's gradient; more elements a row than a block has threads.
-const std::vector<Size> kSizes{{1, 7}, {3, 31}, {2, 32}, {5, 33}, {33, 264}, {70, 40}, {2, 4099}, {2, 1024}};
+// Below a warp and on both sides of it; the widest rows that a warp takes (512) and the narrowest of a block; whole
+// 16-byte vectors (32, 264, 512, 520, 1024) and not; more than one chunk of rows for the weight's gradient; rows of
+// warps that fill their last block (8) and that do not; more elements a row than a block has threads.
+const std::vector<Size> kSizes{{1, 7},   {3, 31},  {2, 32},  {5, 33},  {33, 264}, {70, 40},
+                               {8, 512}, {9, 511}, {3, 513}, {2, 520}, {2, 4099}, {2, 1024}};
 
 template <class T>
 double tolerance() {

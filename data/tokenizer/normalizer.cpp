@@ -27,6 +27,15 @@ void change_each(NormalizedText& it, Change change) {
   it.text = std::move(result);
 }
 
+// The same of a change that may leave characters out: without its first one a text no longer stands for the input's
+// start.
+template <class Change>
+void filter_each(NormalizedText& it, Change change) {
+  if (it.text.empty()) return;
+  it.at_start = it.at_start && !change(std::string_view(it.text).substr(0, code_point_at(it.text, 0).length)).empty();
+  change_each(it, change);
+}
+
 // Where a stretch's first `size` bytes end in its normal form, by characters as in the library: a mark between
 // characters that become one stands for what comes after it, and characters that change places take no marks with them.
 size_t end_in_normal_form(std::string_view stretch, size_t size, const std::string& whole, NormalForm form) {
@@ -127,7 +136,9 @@ Normalizer replace(Pattern pattern, std::string content) {
     }
     carry_until(it.text.size() + 1, true);
     result.append(it.text, at);
-    if (content.empty() && matches.front().begin == 0 && matches.front().end > 0) it.at_start = false;
+    // What replaces several characters stands for the last of them.
+    const Range first = matches.front();
+    if (first.begin == 0 && first.end > (content.empty() ? 0 : code_point_at(it.text, 0).length)) it.at_start = false;
     it.text = std::move(result);
   };
 }
@@ -169,7 +180,7 @@ Normalizer bert(const JsonView& view) {
   const bool clean = view.boolean_or("clean_text", true), ideographs = view.boolean_or("handle_chinese_chars", true);
   return [lower, accents, clean, ideographs](NormalizedText& it) {
     if (clean) {
-      change_each(it, [](std::string_view text) {
+      filter_each(it, [](std::string_view text) {
         return edited(text, [](std::string& to, char32_t point, std::string_view bytes) {
           if (point == 0 || point == 0xFFFD || is_control(point)) return;
           to += is_white_space(point) ? " " : bytes;
@@ -189,7 +200,7 @@ Normalizer bert(const JsonView& view) {
     }
     if (accents) {
       form(NormalForm::nfd)(it);
-      change_each(it, [](std::string_view text) {
+      filter_each(it, [](std::string_view text) {
         return edited(text, [](std::string& to, char32_t point, std::string_view bytes) {
           if (!is_nonspacing_mark(point)) to += bytes;
         });
@@ -262,8 +273,8 @@ Normalizer read_normalizer(const JsonView& normalizer) {
         if (mark > 0) mark += uint32_t(text.size());
     };
   }
-  if (type == "Nmt") return [](NormalizedText& it) { change_each(it, nmt); };
-  if (type == "StripAccents") return [](NormalizedText& it) { change_each(it, without_marks); };
+  if (type == "Nmt") return [](NormalizedText& it) { filter_each(it, nmt); };
+  if (type == "StripAccents") return [](NormalizedText& it) { filter_each(it, without_marks); };
   if (type == "ByteLevel") return [](NormalizedText& it) { change_each(it, byte_level_text); };
   if (type == "BertNormalizer") return bert(normalizer);
   if (type == "Precompiled") return precompiled(normalizer);

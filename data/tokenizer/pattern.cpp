@@ -32,6 +32,16 @@ bool initialized() {
   }();
   return done;
 }
+
+// Since 6.9.9 [:punct:] holds symbols too, as Hugging Face tokenizers has it. An older Oniguruma is told so.
+std::string with_symbols_as_punctuation(std::string expression) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kClasses{
+      {{"[:punct:]", "\\p{P}\\p{S}"}, {"[:^punct:]", "[^\\p{P}\\p{S}]"}}};
+  for (const auto& [name, members] : kClasses)
+    for (size_t at = 0; (at = expression.find(name, at)) != std::string::npos; at += members.size())
+      expression.replace(at, name.size(), members);
+  return expression;
+}
 }  // namespace
 
 Pattern Pattern::regex(const std::string& expression, const std::string& where) {
@@ -47,14 +57,15 @@ Pattern Pattern::oniguruma(const std::string& expression, const std::string& whe
   require(initialized(), "[tokenizer] Oniguruma could not be started");
   require(expression.size() <= kLongestExpression, ExitCode::input, where, ": a regular expression of ",
           expression.size(), " bytes, the limit is ", kLongestExpression);
-  const OnigUChar* start = start_of(expression);
+  const std::string text = with_symbols_as_punctuation(expression);
+  const OnigUChar* start = start_of(text);
   regex_t* compiled = nullptr;
   OnigErrorInfo details{};
-  const int code = onig_new(&compiled, start, start + expression.size(), ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
-                            ONIG_SYNTAX_RUBY, &details);
-  require(code == ONIG_NORMAL, ExitCode::input, where,
-          ": expected a regular expression in Oniguruma's Ruby syntax, got \"", excerpt(expression), "\" (",
-          code == ONIG_NORMAL ? "" : reason(code, details), "). Take tokenizer.json from the model's publisher again");
+  const int code = onig_new(&compiled, start, start + text.size(), ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
+                            ONIG_SYNTAX_ONIGURUMA, &details);
+  require(code == ONIG_NORMAL, ExitCode::input, where, ": expected a regular expression in Oniguruma's syntax, got \"",
+          excerpt(expression), "\" (", code == ONIG_NORMAL ? "" : reason(code, details),
+          "). Take tokenizer.json from the model's publisher again");
   Pattern pattern;
   pattern.expression_ = std::shared_ptr<void>(compiled, [](void* it) { onig_free(static_cast<regex_t*>(it)); });
   pattern.where_ = where;

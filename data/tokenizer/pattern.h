@@ -1,4 +1,4 @@
-// What a tokenizer searches for in text: a regular expression (Oniguruma with Ruby's syntax, as Hugging Face tokenizers
+// What a tokenizer searches for in text: a regular expression (Oniguruma in its own syntax, as Hugging Face tokenizers
 // has it; by hand where splitters/ knows the expression), or a literal text.
 //   const Pattern words = Pattern::regex("\\p{L}+", "tokenizer.json: pre_tokenizer.pattern");
 //   words.find("one, two", ranges);                 // {0, 3}, {5, 8}

@@ -55,7 +55,9 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) c
   std::vector<std::string> tokens;
   for (const int32_t id : ids) {
     if (const std::string* normalised = parts_->added->decoded(id)) {
-      tokens.push_back(*normalised);  // the library, which asks by the string, does not see that it is special
+      // The library asks by the string whether a token is special.
+      const std::optional<int32_t> own = parts_->added->id(*normalised);
+      if (!(skip_special && own && is_special(*own))) tokens.push_back(*normalised);
     } else if (const std::string* token = parts_->token(id); token && !(skip_special && is_special(id))) {
       tokens.push_back(*token);
     }

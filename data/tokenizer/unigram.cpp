@@ -1,7 +1,10 @@
 #include "data/tokenizer/unigram.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 #include "data/tokenizer/bpe.h"
 #include "data/tokenizer/unicode.h"
@@ -10,6 +13,33 @@ namespace hone::data {
 
 namespace {
 constexpr double kUnknownPenalty = 10;
+
+// A score as the library's reader of JSON (serde_json) has it: its digits as a whole number, times or divided by a
+// power of ten, each step rounded. That may be the next double to the one that was written, and ties decide ids.
+double score_as_read(double score) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.begin(), text.end(), std::abs(score), std::chars_format::scientific).ptr;
+  uint64_t digits = 0;
+  int exponent = 0;
+  for (const char* at = text.begin(); at != end; ++at) {
+    if (*at == 'e') {
+      exponent += std::atoi(at + 1);
+      break;
+    }
+    if (*at == '.') {
+      exponent = int(at + 1 - std::find(at, static_cast<const char*>(end), 'e'));
+    } else {
+      digits = digits * 10 + uint64_t(*at - '0');
+    }
+  }
+  double value = double(digits);
+  for (; exponent < -308; exponent += 308) value /= 1e308;
+  double power = 0;
+  const std::string written = "1e" + std::to_string(std::abs(exponent));
+  std::from_chars(written.data(), written.data() + written.size(), power);
+  value = exponent < 0 ? value / power : value * power;
+  return score < 0 ? -value : value;
+}
 }  // namespace
 
 Unigram::Unigram(const std::vector<UnigramToken>& tokens, std::optional<int32_t> unknown, bool byte_fallback,
@@ -42,7 +72,7 @@ std::unique_ptr<Unigram> Unigram::read(const JsonView& model, Alphabet alphabet)
         !std::isfinite(entry[1].get<double>()))
       fail(ExitCode::input, list.where(), ": ", list.path(), "[", tokens.size(),
            "]: expected a token and its score. Take tokenizer.json from the model's publisher again");
-    tokens.push_back({entry[0].get<std::string>(), entry[1].get<double>()});
+    tokens.push_back({entry[0].get<std::string>(), score_as_read(entry[1].get<double>())});
   }
   std::optional<int32_t> unknown;
   if (model.has("unk_id")) {
@@ -62,10 +92,13 @@ void Unigram::find_best(std::string_view piece, Scratch& scratch) const {
   auto& best = scratch.best;
   best.assign(piece.size() + 1, {0, 0, kNowhere});
   const bool in_floats = how_ == Arithmetic::sentencepiece;
-  const auto offer = [&](size_t end, double score, int32_t id, size_t begin) {
+  const auto offer = [&](size_t end, double score, std::optional<int32_t> id, size_t begin) {
     if (in_floats) score = double(float(score));
     Scratch::Best& there = best[end];
-    if (there.begin == kNowhere || score > there.score) there = {score, id, uint32_t(begin)};
+    if (there.begin != kNowhere && score <= there.score) return;
+    require(id.has_value(), ExitCode::input,
+            "[tokenizer] a character that the vocabulary lacks, and model.unk_id is missing");
+    there = {score, *id, uint32_t(begin)};
   };
   for (size_t begin = 0; begin < piece.size();) {
     const double till_here = best[begin].score;
@@ -77,11 +110,7 @@ void Unigram::find_best(std::string_view piece, Scratch& scratch) const {
       offer(end, score + till_here, id, begin);
       single = single || end - begin == length;
     });
-    if (!single) {
-      require(unknown_.has_value(), ExitCode::input,
-              "[tokenizer] a character that the vocabulary lacks, and model.unk_id is missing");
-      offer(begin + length, unknown_score_ + till_here, *unknown_, begin);
-    }
+    if (!single) offer(begin + length, unknown_score_ + till_here, unknown_, begin);
     begin += length;
   }
   scratch.steps.clear();

@@ -89,8 +89,9 @@ void expect_as_library(const Tokenizer& tokenizer, const Json& expected) {
 }
 
 TEST(Tokenizer, SmallOnesEqualTheLibrary) {
-  const Json expected = read_json(golden("tokenizers/expected_small.json"));
-  ASSERT_GE(expected.size(), 34u);
+  Json expected = read_json(golden("tokenizers/expected_small.json"));
+  expected.update(read_json(golden("tokenizers/expected_unigram.json")));
+  ASSERT_GE(expected.size(), 38u);
   for (const auto& [name, results] : expected.items()) {
     SCOPED_TRACE(name);
     expect_as_library(Tokenizer::load(golden("tokenizers/small/" + name)), results);
@@ -386,6 +387,18 @@ TEST(Tokenizer, WholePiecesAreNotTakenForPartsOfPieces) {
   EXPECT_EQ(Tokenizer::load(path).encode(std::string(40, 'z') + "aba aba"), expected);
   expected.insert(expected.begin(), 4);
   EXPECT_EQ(Tokenizer::load(path).encode("aba " + std::string(40, 'z') + "aba aba"), expected);
+}
+
+// Ids from tokenizers 0.23.3.
+TEST(Tokenizer, AnUnknownTokenIsNeededOnlyForWhatNoTokenCovers) {
+  const TemporaryFolder folder;
+  Json file = tiny();
+  file["model"] = parse_json(R"({"type": "Unigram", "unk_id": null,
+      "vocab": [["a", -1], ["ab", -2], ["b", -9], ["abc", -1], ["dc", -1], ["d", -5]]})",
+                             "model");
+  const Tokenizer tokenizer = Tokenizer::load(folder.write("tokenizer.json", file.dump()));
+  EXPECT_EQ(tokenizer.encode("abcdcab"), (std::vector<int32_t>{3, 4, 1}));
+  EXPECT_THROW(tokenizer.encode("cd"), Error);
 }
 
 TEST(Tokenizer, UnknownIdsDecodeToNothing) {

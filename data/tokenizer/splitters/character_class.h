@@ -1,4 +1,4 @@
-// The classes of characters that split patterns name, as Oniguruma's Ruby syntax has them: \p{L}, \p{N}, \s, [\r\n].
+// The classes of characters that split patterns name, as Oniguruma has them: \p{L}, \p{N}, \s, [\r\n].
 //   character_at("één", 0)                          // {CharacterClass::letter, 2}
 #pragma once
 #include <array>

@@ -6,9 +6,9 @@ hard text, and what Hugging Face tokenizers, sentencepiece and tiktoken make of 
     venv/bin/python tests/golden/tokenizers/make_tokenizers.py [FIXTURES]
 
 FIXTURES is the folder that HONE_FIXTURES names; without it the committed results for real tokenizers are kept.
-Writes corpus.json, small/*, expected_small.json (tokenizer.json), expected_other.json and expected_fixtures.json beside this file. A result is the first 8 digits of the SHA-256 of
-"ids, separated by spaces", newline, decoded text, newline, decoded text without special tokens; under "marks", of the indices
-of the tokens at each character and at the text's end.
+Writes corpus.json, small/*, expected_small.json and expected_unigram.json (tokenizer.json), expected_other.json and
+expected_fixtures.json beside this file. A result is the first 8 digits of the SHA-256 of "ids, separated by spaces", newline,
+decoded text, newline, decoded text without special tokens; under "marks", of the indices of the tokens at each character and at the text's end.
 """
 import base64
 import hashlib
@@ -239,6 +239,21 @@ def more():
     make("scripts", None, P.Sequence([P.UnicodeScripts(), P.WhitespaceSplit()]), unk_token="<unk>", fuse_unk=True, trainer=dict(special_tokens=["<unk>"]), size=200)
     make("byte_level_normalizer", N.Sequence([N.Nmt(), N.ByteLevel()]), None, D.ByteLevel(), **level)
 
+    # what stands at the start after the text's first characters were left out or replaced together
+    make("metaspace_first_filtered", N.Sequence([N.Nmt(), N.Replace(Regex(r"[ -]{2,}"), "x"), N.BertNormalizer(strip_accents=True)]), P.Metaspace("▁", "first", True),
+         unk_token="<unk>", trainer=dict(special_tokens=["<unk>"]), size=200)
+    # classes and ranges that other versions and syntaxes of Oniguruma have otherwise
+    make("patterns", None, P.Sequence([P.Split(Regex("[[:punct:]]"), "removed"), P.Split(Regex("[^[:^punct:]x]"), "removed"), P.Split(Regex("[ࠀ-一Ḁ-ἕ]"), "removed"),
+                                       P.Split(Regex(r"\p{Pd}|\p{Sm}|\p{Cf}|\p{Emoji}"), "removed"), P.Split(Regex(r"\N{3}"), "isolated")]),
+         unk_token="<unk>", fuse_unk=True, trainer=dict(special_tokens=["<unk>"]), size=120)
+
+    def spaces_of_both_kinds(data):  # " " is found and decoded as "▁", which is special
+        own, size = data["model"]["vocab"]["▁"], len(data["model"]["vocab"])
+        data["added_tokens"] = [dict(id=id, content=content, single_word=False, lstrip=False, rstrip=False, normalized=not special, special=special)
+                                for id, content, special in ((own, "▁", True), (size, " ", False))]
+
+    make("special_by_string", N.Replace(" ", "▁"), None, D.Fuse(), change=spaces_of_both_kinds, tokens=False, size=200)
+
     tekken("tekken_v3", None, default_vocab_size=1140, default_num_special_tokens=40, version="v3")
     tekken("tekken_v7", ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "<pad>", "[THINK]"], default_vocab_size=1060, default_num_special_tokens=12, version="v7")
     symbols = dict(user_defined_symbols=["<tool_call>", "▁▁", "▁▁▁▁", "\n\n", "Wor", "Word"], control_symbols=["<|im_start|>", "<|im_end|>"])
@@ -266,6 +281,32 @@ def more():
         for token in added():
             (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
         (HERE / "small" / f"{name}.json").write_text(json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+    # Scores whose sums tie, or do not, by the last digit with which the library reads them.
+    near = list(zip(["th", "le", "an", "or", "qu", "id"], ties(6)))
+    letters = sorted(set("".join(CORPUS[:40])) - set("\0"))
+    ours = {letter: -1.0 for letter in letters} | {pair[1]: score + 1 for pair, score in near}
+    vocab = [["<unk>", 0.0]] + [list(entry) for entry in (ours | dict(near)).items()]
+    model = {"type": "Unigram", "unk_id": 0, "vocab": vocab}
+    file = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": {"type": "Fuse"}, "model": model}
+    (HERE / "small" / "unigram_ties.json").write_text(json.dumps(file, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def read_score(score):
+    """What the library makes of a score in the file."""
+    model = {"type": "Unigram", "unk_id": None, "vocab": [["a", score]]}
+    return json.loads(Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": model})).to_str())["model"]["vocab"][0][1]
+
+
+def ties(count):
+    """Scores of which one and the rest, -1 and score + 1, sum to the score itself, but which the library reads one off."""
+    dice = random.Random(5)
+    while count:
+        score = -1 - dice.random() * 5
+        if (score + 1) - 1 == score and read_score(score) != score and read_score(score + 1) == score + 1:
+            count -= 1
+            yield score
 
 
 TEKKEN = O200K.replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "").replace(r"\p{N}{1,3}", r"\p{N}")
@@ -385,8 +426,9 @@ def main():
     (HERE / "corpus.json").write_text(json.dumps(CORPUS, indent=0) + "\n")
     small()
     paths = sorted((HERE / "small").glob("*.json")) + sorted((HERE / "small").glob("*.model"))
-    for name, pick in (("expected_small.json", lambda path: path.suffix == ".json" and not path.stem.startswith("tekken")),
-                       ("expected_other.json", lambda path: path.suffix == ".model" or path.stem.startswith("tekken"))):
+    other = lambda path: path.suffix == ".model" or path.stem.startswith("tekken")
+    for name, pick in (("expected_small.json", lambda path: not other(path) and not path.stem.startswith("unigram")),
+                       ("expected_unigram.json", lambda path: not other(path) and path.stem.startswith("unigram")), ("expected_other.json", other)):
         write(name, {path.name: results(path) for path in paths if pick(path)})
     if len(sys.argv) > 1:
         folders = [pathlib.Path(sys.argv[1]) / name for name in FIXTURES]

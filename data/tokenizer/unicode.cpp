@@ -229,6 +229,7 @@ bool is_punctuation(char32_t point) {
 namespace {
 // The category as Unicode 14 has it, older than which the library's tables are.
 utf8proc_category_t old_category(char32_t point) {
+  if (point == 0x1171E) return UTF8PROC_CATEGORY_MN;  // no newer one, but then of another category
   return range_of(stand_in_ranges(), point) ? UTF8PROC_CATEGORY_CN
                                             : utf8proc_category(static_cast<utf8proc_int32_t>(point));
 }
@@ -252,12 +253,20 @@ bool is_control(char32_t point) {
   return !newer && (kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_CO);
 }
 
+// Ignorable code points that are not assigned break graphemes as control characters do; utf8proc takes them for others.
+static bool is_ignorable(char32_t point) {
+  return point == 0x2065 || between(point, 0xFFF0, 0xFFF8) || point == 0xE0000 || between(point, 0xE0002, 0xE001F) ||
+         between(point, 0xE0080, 0xE00FF) || between(point, 0xE01F0, 0xE0FFF);
+}
+
 size_t end_of_grapheme(std::string_view text, size_t at) {
   CodePoint before = code_point_at(text, at);
   utf8proc_int32_t state = 0;
   for (at += before.length; at < text.size();) {
     const CodePoint now = code_point_at(text, at);
-    const auto known = [](CodePoint point) { return static_cast<utf8proc_int32_t>(stand_in(point.value)); };
+    const auto known = [](CodePoint point) {
+      return is_ignorable(point.value) ? 1 : static_cast<utf8proc_int32_t>(stand_in(point.value));
+    };
     if (utf8proc_grapheme_break_stateful(known(before), known(now), &state)) break;
     at += now.length;
     before = now;

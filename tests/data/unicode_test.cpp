@@ -55,6 +55,15 @@ TEST(NormalForm, NfcOfEveryCharacterAndItsNeighbours) {
 
 // The place before the first final consonant is none itself (Unicode Standard, 3.12); utf8proc 2.8 lets it compose
 // away.
+// As Hugging Face tokenizers 0.23.3 has them, which shows in Precompiled and StripAccents.
+TEST(Unicode, GraphemesAndMarksAreTheLibrarys) {
+  EXPECT_EQ(data::end_of_grapheme("\U000E00C5\u0345\u0303", 0), 4u);  // not assigned, ignorable: it stands alone
+  EXPECT_EQ(data::end_of_grapheme("a\u2065\u0301", 0), 1u);
+  EXPECT_EQ(data::end_of_grapheme("\U00011F02\u338F\u0341", 0), 9u);  // goes with what comes after it
+  EXPECT_EQ(data::end_of_grapheme("\U0001F1E9\U0001F1EA\u2026", 0), 8u);
+  EXPECT_TRUE(data::is_combining_mark(0x1171E) && data::is_nonspacing_mark(0x1171E));
+}
+
 TEST(NormalForm, HangulKeepsWhatIsNotAFinalConsonant) {
   EXPECT_EQ(data::normal_form("\uAC00\u11A7", NormalForm::nfc), "\uAC00\u11A7");
   EXPECT_EQ(data::normal_form("\uAC00\u11A8", NormalForm::nfc), "\uAC01");

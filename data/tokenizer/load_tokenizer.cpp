@@ -61,6 +61,7 @@ void load_json(const JsonView& file, const TokenizerConfig& config, const fs::pa
   add_configured_tokens(config, tokens, next,
                         [&](const std::string& text) { return parts.model->vocabulary().id(text); });
   finish(parts, tokens, config, path, "", "");
+  parts.special_by_string = true;
 }
 
 void load_sentencepiece(std::string_view bytes, const TokenizerConfig& config, const fs::path& path, Parts& parts) {

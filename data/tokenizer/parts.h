@@ -43,6 +43,7 @@ struct TokenizerParts {
   Decoder decoder;
   Surroundings around;
   std::unique_ptr<const AddedTokens> added;
+  bool special_by_string = false;  // left out of decoded text is what has a special token's string, whatever its id
   std::optional<int32_t> bos, eos;
   mutable Scratches scratches;
 

@@ -52,15 +52,16 @@ MarkedIds Tokenizer::encode_marked(std::string_view text, std::span<const Range>
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  const auto is_left_out = [&](int32_t id, const std::string& token) {
+    if (!skip_special || !parts_->special_by_string) return skip_special && is_special(id);
+    const std::optional<int32_t> own = parts_->added->id(token);
+    return own && is_special(*own);
+  };
   std::vector<std::string> tokens;
   for (const int32_t id : ids) {
-    if (const std::string* normalised = parts_->added->decoded(id)) {
-      // The library asks by the string whether a token is special.
-      const std::optional<int32_t> own = parts_->added->id(*normalised);
-      if (!(skip_special && own && is_special(*own))) tokens.push_back(*normalised);
-    } else if (const std::string* token = parts_->token(id); token && !(skip_special && is_special(id))) {
-      tokens.push_back(*token);
-    }
+    const std::string* normalised = parts_->added->decoded(id);
+    const std::string* token = normalised ? normalised : parts_->token(id);
+    if (token && !is_left_out(id, *token)) tokens.push_back(*token);
   }
   if (parts_->decoder) parts_->decoder(tokens);
   std::string text;

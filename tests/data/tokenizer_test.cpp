@@ -401,6 +401,19 @@ TEST(Tokenizer, AnUnknownTokenIsNeededOnlyForWhatNoTokenCovers) {
   EXPECT_THROW(tokenizer.encode("cd"), Error);
 }
 
+TEST(Tokenizer, SpecialTokensAreLeftOutByTheirString) {
+  const TemporaryFolder folder;
+  Json file = tiny();
+  file["model"] =
+      parse_json(R"({"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["a", -1], ["<unk>", -2]]})", "model");
+  file["added_tokens"] = Json::array({{{"id", 2}, {"content", "<unk>"}, {"special", true}, {"normalized", false}}});
+  file["decoder"] = {{"type", "Fuse"}};
+  const Tokenizer tokenizer = Tokenizer::load(folder.write("tokenizer.json", file.dump()));
+  EXPECT_EQ(tokenizer.encode("ab"), (std::vector<int32_t>{1, 0}));
+  EXPECT_EQ(tokenizer.decode(std::vector<int32_t>{1, 0, 2}, true), "a");  // as tokenizers 0.23.3
+  EXPECT_EQ(tokenizer.decode(std::vector<int32_t>{1, 0, 2}), "a<unk><unk>");
+}
+
 TEST(Tokenizer, UnknownIdsDecodeToNothing) {
   const Tokenizer tokenizer = Tokenizer::load(golden("tokenizers/small/byte_level.json"));
   const int32_t a = *tokenizer.id("a");

@@ -13,7 +13,6 @@ struct BoundMethod : Callable {
     arguments.positional.insert(arguments.positional.begin(), self);
     return call_builtin(runtime, method, std::move(arguments));
   }
-  std::string_view name() const override { return method.name; }
   Value self;
   const Builtin& method;
 };
@@ -87,7 +86,7 @@ Value own_attribute(Runtime& runtime, const Value& value, std::string_view name)
     case Type::range:
       if (name == "start") return Value::integer(value.as<IntegerRange>().start);
       if (name == "step") return Value::integer(value.as<IntegerRange>().step);
-      if (name == "stop") return Value::integer(value.as<IntegerRange>().at(value.as<IntegerRange>().count));
+      if (name == "stop") return Value::integer(value.as<IntegerRange>().stop);
       return {};
     case Type::loop:
       return value.as<Loop>().attribute(runtime, name);
@@ -96,8 +95,7 @@ Value own_attribute(Runtime& runtime, const Value& value, std::string_view name)
         return value.as<Cycler>().items[value.as<Cycler>().at];
       return {};
     case Type::function:
-      if (name == "name") return runtime.heap.text(std::string(value.as<Callable>().name()));
-      return {};
+      return value.as<Callable>().attribute(runtime, name);
     default:
       return {};
   }
@@ -165,8 +163,8 @@ Value slice(Runtime& runtime, const Value& value, const Value& start, const Valu
   runtime.step(count / (value.is(Type::string) ? 8 : 1));
   if (value.is(Type::range)) {
     const auto& range = value.as<IntegerRange>();
-    return Value(Type::range,
-                 runtime.heap.make<IntegerRange>(0, count ? range.at(first) : range.start, range.step * by, count));
+    return Value(Type::range, runtime.heap.make<IntegerRange>(0, range.at(first), range.at(last),
+                                                              int64_t(uint64_t(range.step) * uint64_t(by)), count));
   }
   if (value.sequence()) {
     std::vector<Value> items;

@@ -400,7 +400,7 @@ Node ExpressionParser::subscripted(Node node) {
   const int line = now().line;
   Node start, stop, step;
   if (!now().is_op(":")) {
-    if (now().is_op("]")) wrong("expected an index, got ']'");
+    if (now().is_op("]")) return make(Kind::item, line, std::move(node), make(Kind::tuple, line));  // x[] is x[()]
     start = expression();
     if (now().is_op(",")) {  // a key that is a tuple
       Node key = make(Kind::tuple, line, std::move(start));

@@ -73,6 +73,10 @@ class Percent {
   void directive() {
     runtime_.step();
     named_ = Value();
+    if (at_ < text_.size() && text_[at_] == '%') {  // "%5%" is none
+      ++at_;
+      return out_.append("%");
+    }
     if (at_ < text_.size() && text_[at_] == '(') {
       int open = 1;
       const size_t begin = ++at_;
@@ -111,7 +115,6 @@ class Percent {
     }
     if (at_ < text_.size() && (text_[at_] == 'l' || text_[at_] == 'h' || text_[at_] == 'L')) ++at_;
     const char type = next();
-    if (type == '%') return out_.append("%");
     const Text value = converted(type, format, zero && !left, width);
     const Text space(" ");
     const int64_t missing = std::max<int64_t>(0, width - value.length());
@@ -262,7 +265,7 @@ class Braces {
 
   Value named(std::string_view name) {
     const size_t first = std::min(name.find_first_of(".["), name.size());
-    Value value = argument(name.substr(0, first));
+    Value value = argument(name.substr(0, first), first == name.size());
     for (size_t at = first; at < name.size();) {
       if (name[at] == '.') {
         const size_t end = std::min(name.find_first_of(".[", at + 1), name.size());
@@ -286,17 +289,18 @@ class Braces {
   static bool digits(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
   }
-  Value argument(std::string_view name) {
-    if (name.empty() || digits(name)) {
+  // As the sandbox's formatter: {.x} has no number of its own, {0.x} may stand beside {}.
+  Value argument(std::string_view name, bool whole) {
+    if (digits(name) || (name.empty() && whole)) {
       const bool automatic = name.empty();
-      if (numbered_ && *numbered_ == automatic) throw Problem("format(): fields with and without numbers");
-      numbered_ = !automatic;
+      if (whole && numbered_ && *numbered_ == automatic) throw Problem("format(): fields with and without numbers");
+      if (whole) numbered_ = !automatic;
       const size_t at = automatic ? next_++ : size_t(python_integer(name, 10).value_or(0));
       if (at >= arguments_.positional.size()) throw Problem("format(): fewer arguments than fields");
       return arguments_.positional[at];
     }
     for (const auto& [key, value] : arguments_.named)
-      if (key.text().bytes() == name) return value;
+      if (key.is(Type::string) && key.text().bytes() == name) return value;
     throw Problem("format(): no argument has a field's name");
   }
 

@@ -12,6 +12,7 @@ void fill(Runtime& runtime, Object& owner, Dict& dict, const Arguments& argument
   };
   if (arguments.positional.size() > 1) throw Problem("expected one dict, and arguments by name");
   for (const Value& from : arguments.positional) {
+    require_defined(from);
     if (from.is(Type::dict)) {
       for (const auto& [key, value] : from.as<Dict>().entries()) runtime.step(), set(key, value);
       continue;
@@ -56,7 +57,7 @@ Value make_range(Runtime& runtime, Bound& a) {
     count = (span - 1) / by + 1;
   }
   if (count > kMost) throw Problem("range() of more than 100000 numbers, the limit");
-  return Value(Type::range, runtime.heap.make<IntegerRange>(0, start, step, int64_t(count)));
+  return Value(Type::range, runtime.heap.make<IntegerRange>(0, start, stop, step, int64_t(count)));
 }
 
 Value make_cycler(Runtime& runtime, Bound& a) {
@@ -124,7 +125,10 @@ struct Global : Callable {
   Value call(Runtime& runtime, Arguments& arguments) override {
     return call_builtin(runtime, builtin, std::move(arguments));
   }
-  std::string_view name() const override { return builtin.name; }
+  Value attribute(Runtime& runtime, std::string_view name) override {
+    if (builtin.name != "dict" || name != "fromkeys") return {};
+    return own_attribute(runtime, Value(Type::dict, runtime.heap.make<Dict>(0)), name);
+  }
   const Builtin& builtin;
 };
 

@@ -12,7 +12,9 @@ struct Macro : Callable {
   Value call(Runtime& runtime, Arguments& arguments) override {
     return runtime.heap.text(interpreter.call_macro(node, outer, std::move(arguments)));
   }
-  std::string_view name() const override { return node.text; }
+  Value attribute(Runtime& runtime, std::string_view name) override {
+    return name == "name" ? runtime.heap.text(node.text) : Value();
+  }
   std::string repr() const override {
     return node.kind == Kind::macro ? "<Macro '" + node.text + "'>" : "<Macro anonymous>";
   }
@@ -226,13 +228,16 @@ Interpreter::Flow Interpreter::assign_block(const Statement& node) {
   return Flow::on;
 }
 
+// What a block makes: unlike an output's value it is no text unless it is one.
+void Interpreter::append_text(const Value& value) { out_->append(text_of(value, "what a block makes")); }
+
 Interpreter::Flow Interpreter::filter_block(const Statement& node) {
   Flow flow = Flow::on;
   enter(node.scope);
   Text text = captured([&] { flow = run(node.body); });
   if (flow != Flow::on) return flow;
   const Value value = runtime_.heap.text(std::move(text));
-  append_str(runtime_, *out_, filter(*node.expressions[0], &value));
+  append_text(filter(*node.expressions[0], &value));
   return Flow::on;
 }
 
@@ -251,7 +256,7 @@ Value Interpreter::macro(const Statement& node) {
 
 void Interpreter::call_block(const Statement& node) {
   const Value caller = macro(node);
-  append_str(runtime_, *out_, call(*node.expressions[0], &caller));
+  append_text(call(*node.expressions[0], &caller));
 }
 
 void Interpreter::generation(const Statement& node) {

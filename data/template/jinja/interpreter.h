@@ -50,6 +50,7 @@ class Interpreter {
   Text recursive_loop(const Statement& node, const Value& outer, const Value& iterable, int depth);
   Flow condition(const Statement& node);
   Flow assign_block(const Statement& node);
+  void append_text(const Value& value);
   Flow filter_block(const Statement& node);
   void with(const Statement& node);
   void call_block(const Statement& node);

@@ -135,6 +135,7 @@ class Lexer {
   }
 
   void comment() {
+    if (at_ == text_.size()) return;  // jinja2 misses the end of what has begun
     for (size_t p = at_; p < text_.size(); ++p) {
       p = text_.find('#', p);
       if (p == std::string_view::npos) break;
@@ -147,6 +148,7 @@ class Lexer {
   }
 
   void raw_body() {
+    if (at_ == text_.size()) return;
     for (size_t p = at_; p < text_.size(); ++p) {
       p = text_.find("{%", p);
       if (p == std::string_view::npos) break;

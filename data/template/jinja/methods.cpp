@@ -64,6 +64,7 @@ constexpr Builtin kTuple[] = {
     {"count", "self value /", count_in},
 };
 constexpr Builtin kFloat[] = {
+    {"conjugate", "self /", [](Runtime&, Bound& a) { return a[0]; }},
     {"is_integer", "self /",
      [](Runtime&, Bound& a) {
        const double value = a[0].as_floating();
@@ -71,6 +72,7 @@ constexpr Builtin kFloat[] = {
      }},
 };
 constexpr Builtin kInteger[] = {
+    {"conjugate", "self /", [](Runtime&, Bound& a) { return Value::integer(a[0].as_integer()); }},
     {"bit_length", "self /",
      [](Runtime&, Bound& a) {
        const int64_t value = a[0].as_integer();

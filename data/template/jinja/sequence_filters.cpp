@@ -77,7 +77,7 @@ Value sort(Runtime& runtime, Bound& a) {
     keyed.emplace_back(runtime.heap.list(std::move(keys)), item);
     return true;
   });
-  sort_values(runtime, keyed, flag(a, 1));
+  sort_values(runtime, keyed, whole_number(a, 1, "reverse", 0) != 0);
   std::vector<Value> items;
   for (auto& [key, item] : keyed) items.push_back(std::move(item));
   return runtime.heap.list(std::move(items));
@@ -90,7 +90,7 @@ Value dict_sort(Runtime& runtime, Bound& a) {
   std::vector<std::pair<Value, Value>> keyed;
   for (const auto& [key, value] : a[0].as<Dict>().entries())
     keyed.emplace_back(key_of(runtime, by == "key" ? key : value, {}, flag(a, 1)), runtime.heap.tuple({key, value}));
-  sort_values(runtime, keyed, flag(a, 3));
+  sort_values(runtime, keyed, whole_number(a, 3, "reverse", 0) != 0);
   std::vector<Value> items;
   for (auto& [key, item] : keyed) items.push_back(std::move(item));
   return runtime.heap.list(std::move(items));

@@ -300,6 +300,11 @@ constexpr Builtin kMethods[] = {
     {"find", "self sub start? end? /", find_method<false>},
     {"format", "self *",
      [](Runtime& runtime, Bound& a) { return runtime.heap.text(brace_format(runtime, self(a), a.rest)); }},
+    {"format_map", "self mapping /",
+     [](Runtime& runtime, Bound& a) {
+       if (!a[1].is(Type::dict)) type_problem("format_map(): expected a dict, got", a[1]);
+       return runtime.heap.text(brace_format(runtime, self(a), {{}, a[1].as<Dict>().entries()}));
+     }},
     {"index", "self sub start? end? /", index_method<false>},
     {"isalnum", "self /", all_are<alphanumeric>},
     {"isalpha", "self /", all_are<is_alpha>},

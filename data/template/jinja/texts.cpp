@@ -111,7 +111,7 @@ void append_repr(Runtime& runtime, TextBuilder& out, const Value& value) {
       return append_view(runtime, out, value);
     case Type::range: {
       const auto& range = value.as<IntegerRange>();
-      out.append("range(" + std::to_string(range.start) + ", " + std::to_string(range.at(range.count)));
+      out.append("range(" + std::to_string(range.start) + ", " + std::to_string(range.stop));
       if (range.step != 1) out.append(", " + std::to_string(range.step));
       return out.append(")");
     }

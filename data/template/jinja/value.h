@@ -142,9 +142,11 @@ struct Dict : Object {
   std::unordered_multimap<size_t, size_t> index_;  // from 9 entries on
 };
 struct IntegerRange : Object {
-  IntegerRange(int64_t start, int64_t step, int64_t count) : start(start), step(step), count(count) {}
-  int64_t start, step, count;
-  int64_t at(int64_t index) const { return start + index * step; }
+  IntegerRange(int64_t start, int64_t stop, int64_t step, int64_t count)
+      : start(start), stop(stop), step(step), count(count) {}
+  int64_t start, stop, step, count;
+  // Unsigned, as the end of a slice may lie beyond what an int64_t holds.
+  int64_t at(int64_t index) const { return int64_t(uint64_t(start) + uint64_t(index) * uint64_t(step)); }
 };
 struct DictView : Object {
   enum Kind { keys, values, items };
@@ -157,7 +159,7 @@ struct Iterator : Object {
 };
 struct Callable : Object {
   virtual Value call(Runtime&, Arguments&) = 0;
-  virtual std::string_view name() const { return {}; }
+  virtual Value attribute(Runtime&, std::string_view) { return {}; }  // missing where there is none
   virtual std::string repr() const { return "<function>"; }
 };
 

@@ -323,6 +323,30 @@ dict(y=2, **{'y': 1})
 range(**{'stop': 1})
 dict(a=1, a=2)
 range(1, *[2], 3)
+range(-1), range(5, 0), range(0, 5, 3), range(10)[5:2], range(5)[::-1], range(0, 5, 3)[5:], range(5, 0).stop
+range(0, 5, 3) == range(0, 4, 3), range(5, 0) == range(0), range(9223372036854775806, 9223372036854775807)
+dict.fromkeys('ab'), dict.fromkeys(xs, 0), dict.fromkeys(missing), dict.nosuch, range.name, s.upper.name
+dict(missing)
+dict(missing, a=1)
+namespace(missing)
+xs | sort(reverse=5), xs | sort(reverse=false), {'a': 1} | dictsort(reverse=true)
+xs | sort(reverse=none)
+xs | sort('yes')
+xs | sort(reverse=missing)
+{} | dictsort(reverse=none)
+'{[a]}'.format(d)
+'{.a}'.format(d)
+'{0[b]}{}{0.b}{}'.format(d, n)
+'{0}{}'.format(d, n)
+'{a} {b[0]}'.format_map({'a': 1, 'b': xs})
+'{}'.format_map({})
+'{x}'.format_map(missing)
+'% %' | format
+'%5%' % 1
+'%(a)%' % {'a': 1}
+d[], s[], xs[], d[] is defined
+missing[]
+n.conjugate(), f.conjugate(), t.conjugate()
 """.strip("\n")
 
 TEMPLATES = r"""
@@ -574,6 +598,18 @@ x{% for m in messages %}{{ m.role }}{% generation %}{{ m.content }}{% endgenerat
 {% if not date_string is defined %}{% set date_string = "26 Jul 2024" %}{% endif %}{{ date_string }}
 {% for x in xs %}{{ x }}{{ ", " if not loop.last }}{% endfor %}
 {% for x in xs %}{{ x }}{{ "," if not loop.last else "" }}{% endfor %}
+{% filter length %}abc{% endfilter %}
+{% set x %}{% filter list %}abc{% endfilter %}{% endset %}
+{% filter first %}{% endfilter %}
+{% filter first %}abc{% endfilter %}{% filter e %}<{% endfilter %}
+{% call dict() %}a{% endcall %}
+{% call namespace() %}a{% endcall %}
+{#
+a{#-
+{# a
+{% raw %}
+a{% raw -%}|line|
+{% raw %} a
 """.strip("\n")
 
 

@@ -41,9 +41,9 @@ def render(template, data):
         with compiled.environment.activate_tracker(blocks, spans):
             for block in compiled.generate(**copy.deepcopy(data)):
                 blocks.append(block)
+        text = "".join(blocks)
     except Exception:
         return None
-    text = "".join(blocks)
     ranges = []
     for begin, end in sorted(spans):  # characters to bytes; what touches is one
         begin, end = len(text[:begin].encode()), len(text[:end].encode())

@@ -11,8 +11,6 @@ namespace hone::data {
 namespace {
 constexpr size_t kLargestTemplate = size_t(1) << 20, kLargestConfig = size_t(64) << 20;
 constexpr std::array kReasoning{"reasoning_content", "thinking", "reasoning"};
-constexpr std::array kTokenNames{"bos_token", "eos_token", "unk_token", "sep_token",
-                                 "pad_token", "cls_token", "mask_token"};
 
 // As apply_chat_template hands messages to a template: without keys that are null, and what a message thinks under each
 // of the names that templates know.
@@ -40,10 +38,12 @@ OrderedJson special_tokens(const fs::path& folder, const Tokenizer& tokenizer) {
   if (tokenizer.bos()) tokens["bos_token"] = tokenizer.token(*tokenizer.bos());
   if (tokenizer.eos()) tokens["eos_token"] = tokenizer.token(*tokenizer.eos());
   const TokenizerConfig config(folder);
-  for (const char* name : kTokenNames) {
-    const TokenizerConfig::Named* named = config.named(name);
-    if (named && named->token) tokens[name] = named->token->content;
-    if (named && !named->token) tokens.erase(name);
+  for (const auto& [name, token, where] : config.specials) {
+    if (name.empty()) continue;
+    if (token)
+      tokens[name] = token->content;
+    else
+      tokens.erase(name);
   }
   return tokens;
 }
@@ -258,6 +258,8 @@ ChatTemplate::Rendered ChatTemplate::render(const Conversation& conversation, co
   }
   if (learn.on == TrainOn::last && !asked.empty()) asked = {asked.back()};
 
+  // Without the generation prompt a template may end otherwise; places in `whole` are those in `full` until here.
+  const auto differ = uint32_t(std::ranges::mismatch(full.text, whole.text).in1 - full.text.begin());
   std::vector<Answer> answers;
   const bool marks = chosen(conversation).has_generation();
   std::string problem;
@@ -298,17 +300,17 @@ ChatTemplate::Rendered ChatTemplate::render(const Conversation& conversation, co
       if (marks && role_of(messages[i]) == "assistant") continue;
       const std::optional<AnswerSpan> span = place_of(i);
       if (!span) continue;
-      if (span->content > span->begin)
+      if (span->content > differ)
+        unplaced(i);
+      else if (span->content > span->begin)
         answers.push_back({*span});
       else if (says_something(messages[i]))
         unplaced(i);
     }
   }
-  // Without the generation prompt a template may end otherwise.
-  const auto differ = uint32_t(std::ranges::mismatch(full.text, whole.text).in1 - full.text.begin());
   std::vector<uint32_t> places;
   for (Answer& answer : answers) {
-    if (!answer.exact) answer.span.end = std::min(answer.span.end, std::max(differ, answer.span.content));
+    if (!answer.exact) answer.span.end = std::min(answer.span.end, differ);
     for (const uint32_t place : {answer.span.begin, answer.span.content - 1, answer.span.end - 1, answer.span.end})
       if (place <= full.text.size()) places.push_back(place);
   }

@@ -37,15 +37,24 @@ void read_roles(const JsonView& view, std::vector<TokenizerConfig::Named>& speci
     if (!entry->is_null()) named.token = read_token(JsonView(*entry, view.where(), role));
     specials.push_back(std::move(named));
   }
+  // Those of one model ("image_token"): in an object of their own, or beside the roles.
+  const auto add = [&](const std::string& name, const JsonView& token) {
+    if (!std::any_of(specials.begin(), specials.end(), [&](const auto& s) { return s.name == name; }))
+      specials.push_back({name, read_token(token), view.where()});
+  };
   for (const char* list : {"additional_special_tokens", "extra_special_tokens"}) {
     const auto entry = view.find(list);
     if (!entry) continue;
     if (entry->value().is_array()) {
       for (const JsonView& item : entry->items()) specials.push_back({"", read_token(item), view.where()});
     } else if (entry->value().is_object()) {
-      for (const auto& [name, item] : entry->members()) specials.push_back({"", read_token(item), view.where()});
+      for (const auto& [name, item] : entry->members()) add(name, item);
     }
   }
+  for (const auto& [name, item] : view.members())
+    if (name.ends_with("_token") && (item.value().is_string() || item.value().contains("content"))) add(name, item);
+  if (const auto own = view.find("model_specific_special_tokens"); own && own->value().is_object())
+    for (const auto& [name, item] : own->members()) add(name, item);
 }
 
 }  // namespace

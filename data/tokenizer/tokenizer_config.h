@@ -16,7 +16,7 @@ struct TokenizerConfig {
   // A missing file is an empty one. Errors (ExitCode::input): broken files, values of other kinds than expected.
   explicit TokenizerConfig(const fs::path& folder);
 
-  struct Named {  // "bos_token", "eos_token" …
+  struct Named {  // "bos_token", "eos_token" …, and of one model "image_token" …
     std::string name;
     std::optional<AddedToken> token;  // empty: null. Its id is not known here
     std::string where;
@@ -25,7 +25,7 @@ struct TokenizerConfig {
 
   std::optional<bool> add_bos, add_eos;  // of tokenizer.json its post-processor decides instead
   std::optional<bool> legacy, add_prefix_space;
-  std::vector<Named> specials;     // tokens of a role, and additional ones
+  std::vector<Named> specials;     // tokens of a role or another name, and additional ones, which have none
   std::vector<AddedToken> tokens;  // of "added_tokens_decoder" and added_tokens.json, by id
   std::string where;
 };

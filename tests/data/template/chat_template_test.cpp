@@ -261,6 +261,39 @@ TEST_F(HandMade, VariablesComeFromTheRecipeAndTheRow) {
             "{'thinking': 'r', 'role': 'assistant', 'reasoning': 'r', 'reasoning_content': 'r'}");
 }
 
+// Every named token is a variable, those of one model too, as in transformers' special_tokens_map.
+TEST_F(HandMade, TokensAreVariablesByTheirNames) {
+  const auto row = talk(R"([{"role": "user", "content": "a"}])");
+  const auto text = [&] {
+    return chat("{{ eos_token }}|{{ image_token }}|{{ boi }}|{{ x_token }}|{{ add_bos_token }}|{{ pad_token }}")
+        ->render(row, {.on = TrainOn::all}, false)
+        .text;
+  };
+  EXPECT_EQ(text(), "</s>|||||");
+  config({{"image_token", "<tool>"},
+          {"extra_special_tokens", {{"image_token", "<|im_end|>"}, {"boi", "<|im_start|>"}}},
+          {"x_token", {{"__type", "AddedToken"}, {"content", "<tool>"}}},
+          {"model_specific_special_tokens", {{"x_token", "</s>"}}},
+          {"add_bos_token", false},
+          {"pad_token", nullptr}});
+  EXPECT_EQ(text(), "</s>|<|im_end|>|<|im_start|>|<tool>||");
+  folder_.write("special_tokens_map.json", R"({"image_token": "<tool>"})");
+  config({{"model_specific_special_tokens", {{"boi", "</s>"}}}});
+  EXPECT_EQ(text(), "</s>|<tool>|</s>|||");
+}
+
+// An answer that is written otherwise where another one is asked for has no place in that text.
+TEST_F(HandMade, AnswersMayLookOtherwiseBeforeAGenerationPrompt) {
+  const auto thinks = chat(
+      "{% for m in messages %}{{ m.role[0] }}:{% if m.thinking and not add_generation_prompt %}({{ m.thinking }}){% "
+      "endif %}{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}a:{% endif %}");
+  const auto row = talk(R"([{"role": "user", "content": "a"},
+      {"role": "assistant", "content": "b", "thinking": "long enough to end behind all of the other text"}])");
+  const auto rendered = thinks->render(row, {}, true);
+  EXPECT_EQ(shown(rendered), "u:a(end)a:b(end)a:");
+  EXPECT_NE(rendered.problem.find("messages[1]"), std::string::npos) << rendered.problem;
+}
+
 // Calls of tools have no content: what changes with their names and arguments shows where they stand.
 TEST_F(HandMade, CallsOfToolsAreAnswersToo) {
   const auto calls = chat(

@@ -117,7 +117,7 @@ Value get_item(Runtime& runtime, const Value& value, const Value& key) {
   require_defined(value);
   switch (value.type()) {
     case Type::dict: {
-      if (key.is(Type::list) || key.is(Type::dict)) break;
+      if (key.is(Type::list) || key.is(Type::dict) || key.is(Type::view)) break;
       if (const Value* found = value.as<Dict>().find(key)) return *found;
       break;
     }

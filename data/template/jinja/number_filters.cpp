@@ -91,7 +91,8 @@ Value round_filter(Runtime&, Bound& a) {
   const int64_t digits = whole_number(a, 1, "precision", 0);
   const double unit = std::pow(10.0, double(digits)), scaled = a[0].as_floating() * unit;
   if (!std::isfinite(scaled) || unit == 0) throw Problem("round: the number or its precision is too large");
-  return Value::floating((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / unit);
+  // Python's ceil() and floor() are whole numbers: they have no -0.
+  return Value::floating(((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) + 0.0) / unit);
 }
 
 Value file_size(Runtime& runtime, Bound& a) {

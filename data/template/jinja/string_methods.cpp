@@ -209,7 +209,7 @@ Value lines(Runtime& runtime, Bound& a) {
   const Text& text = self(a);
   runtime.step_bytes(4 * text.size());
   std::vector<Value> parts;
-  for (const Range& line : lines_of(text.bytes(), flag(a, 1))) {
+  for (const Range& line : lines_of(text.bytes(), whole_number(a, 1, "keepends", 0) != 0)) {
     runtime.step();
     parts.push_back(substring(runtime, text, line.begin, line.end));
   }

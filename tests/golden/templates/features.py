@@ -347,6 +347,10 @@ xs | sort(reverse=missing)
 d[], s[], xs[], d[] is defined
 missing[]
 n.conjugate(), f.conjugate(), t.conjugate()
+(-0.0) | round(1, 'floor'), (-0.4) | round(method='ceil'), 0.04 | round(1, 'floor')
+lines.splitlines(missing)
+lines.splitlines(none)
+d[d.keys()], d[d], d[xs]
 """.strip("\n")
 
 TEMPLATES = r"""

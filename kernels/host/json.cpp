@@ -25,7 +25,10 @@ class StrictBuilder final : public nlohmann::json_sax<Value> {
   bool number_integer(number_integer_t value) override { return counted() && builder_.number_integer(value); }
   bool number_unsigned(number_unsigned_t value) override { return counted() && builder_.number_unsigned(value); }
   bool number_float(number_float_t value, const string_t& text) override {
-    return counted() && builder_.number_float(value, text);
+    const bool whole = std::is_same_v<Value, OrderedJson> && text.find_first_of(".eE") == string_t::npos;
+    if (!whole) return counted() && builder_.number_float(value, text);
+    binary_t digits(std::vector<uint8_t>(text.begin(), text.end()));  // beyond 64 bits: rounded, it would be another
+    return counted() && builder_.binary(digits);
   }
   bool string(string_t& value) override { return counted() && builder_.string(value); }
   bool binary(binary_t& value) override { return builder_.binary(value); }

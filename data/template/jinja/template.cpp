@@ -42,6 +42,8 @@ Value converted(Runtime& runtime, const OrderedJson& json, uint8_t origin) {
       }
       return value;
     }
+    case OrderedJson::value_t::binary:  // as parse_ordered_json has them
+      throw Problem("a whole number of more than 64 bits in the data");
     default:
       return Value::none();
   }

@@ -306,6 +306,20 @@ TEST_F(HandMade, CallsOfToolsAreAnswersToo) {
   EXPECT_EQ(shown(calls->render(row, {}, false)), "A[(f: {\"x\": \"y\", \"n\": 1})(end)]R[!d(end)]");
 }
 
+// A number is written as Python writes it, or refused: never rounded to another one.
+TEST_F(HandMade, WholeNumbersAreExactOrRefused) {
+  const auto calls = chat("{% for m in messages %}{{ m.n|tojson }}</s>{% endfor %}");
+  const auto text = [&](const std::string& number) {
+    return calls->render(talk((R"([{"role": "user", "content": "", "n": )" + number + "}]").c_str()), {}, false).text;
+  };
+  EXPECT_EQ(text("9223372036854775807"), "9223372036854775807</s>");
+  EXPECT_EQ(text("-9223372036854775808"), "-9223372036854775808</s>");
+  EXPECT_EQ(text("6.02e23"), "6.02e+23</s>");
+  for (const char* number :
+       {"9223372036854775808", "18446744073709551616", "123456789012345678901234567890", "-9223372036854775809"})
+    EXPECT_THROW(text(number), Error) << number;
+}
+
 TEST_F(HandMade, NothingIsLearnedInSilenceWhereAnAnswerHasNoPlace) {
   const auto hides = chat("{% for m in messages %}{{ m.content|length }}{% endfor %}{{ messages|length }}");
   const auto row = talk(R"([{"role": "assistant", "content": 7}, {"role": "assistant", "content": 8}])");

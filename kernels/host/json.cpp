@@ -106,7 +106,7 @@ Json parse_json(std::string_view text, std::string_view where, const JsonLimits&
 }
 
 OrderedJson parse_ordered_json(std::string_view text, std::string_view where, JsonLimits limits) {
-  limits.keys = std::min(limits.keys, size_t(4096));
+  limits.keys = std::min(limits.keys, size_t(4096));  // they are looked for one by one
   return parsed<OrderedJson>(text, where, limits);
 }
 

@@ -29,9 +29,8 @@ struct JsonLimits {
 // `where` opens every message: a file name, "data.jsonl:12". Errors carry ExitCode::input and a byte offset, never the
 // content.
 Json parse_json(std::string_view text, std::string_view where, const JsonLimits& limits = {});
-// The same with the keys in their order, for what is printed again as it was written. An object's keys are looked for
-// one by one, so it has 4,096 of them at most. A whole number that 64 bits do not hold is not rounded: it is binary, its
-// digits.
+// The same with the keys in their order, at most 4,096 an object: for what is printed again as it was written. A whole
+// number that 64 bits do not hold is not rounded but binary: its digits.
 OrderedJson parse_ordered_json(std::string_view text, std::string_view where, JsonLimits limits = {});
 Json read_json(const std::filesystem::path& path, const JsonLimits& limits = {});
 

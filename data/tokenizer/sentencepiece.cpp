@@ -122,7 +122,8 @@ Decoder sentencepiece_decoder(const SentencePieceFile& file, DummyPrefix prefix)
     };
     bool stripped = false;
     for (const std::string& token : tokens) {
-      if (const std::optional<char> byte = has_bytes ? fallback_byte(token) : std::nullopt) {
+      const bool capital = token.find_first_of("abcdef") == std::string::npos;  // "<0x0a>" is a text, not a byte
+      if (const std::optional<char> byte = has_bytes && capital ? fallback_byte(token) : std::nullopt) {
         bytes += *byte;
         continue;
       }

@@ -112,6 +112,17 @@ TEST(SentencePiece, TokensBesideTheModel) {
   EXPECT_THROW(Tokenizer::load(model), Error);
 }
 
+// As sentencepiece 0.2.3 decodes a model that learned the text "<0x0a>".
+TEST(SentencePiece, BytesHaveCapitalDigits) {
+  data::SentencePieceFile file = data::read_sentencepiece(small_model(kBpe).bytes, "model");
+  file.byte_fallback = true;
+  std::vector<std::string> tokens{"a", "<0x0a>", "<0x0A>", "<0xE2>", "<0x82>", "<0xAC>"};
+  data::sentencepiece_decoder(file, {})(tokens);
+  std::string text;
+  for (const std::string& token : tokens) text += token;
+  EXPECT_EQ(text, "a<0x0a>\n€");
+}
+
 TEST(SentencePiece, RefusesHostileFiles) {
   const std::string whole = small_model(kBpe).bytes;
   const auto refused = [](const std::string& bytes, const std::string& message) {

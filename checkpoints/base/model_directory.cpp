@@ -11,6 +11,9 @@
 namespace hone::checkpoints {
 
 namespace {
+// What bitsandbytes says of a weight in 4 bits stands beside it, under the weight's name and this.
+const std::string kNf4State = ".quant_state.bitsandbytes__nf4", kFp4State = ".quant_state.bitsandbytes__fp4";
+
 // A shard is named by its bare file name: an index that points elsewhere is an attack or a mistake.
 void check_shard_name(const std::string& name, const std::string& where) {
   const bool bare =
@@ -158,8 +161,8 @@ void ModelDirectory::stream(const std::vector<std::string>& names,
   std::optional<Xxh3> hash;
   PieceReader reader(ranges, [&](const FilePiece& piece) {
     const size_t i = order[piece.range];
-    try {
-      require_finite(places[i]->info->dtype, piece.bytes, names[i]);
+    try {  // codes of 4 bits are bytes, whatever type they are seen as
+      if (!has(names[i] + kNf4State)) require_finite(places[i]->info->dtype, piece.bytes, names[i]);
     } catch (const Error& error) {
       fail(error.code(), places[i]->file->path().string(), ": ", error.what());
     }
@@ -179,7 +182,6 @@ void ModelDirectory::stream(const std::vector<std::string>& names,
 }
 
 namespace {
-constexpr std::string_view kState = ".quant_state.bitsandbytes__";
 // The 16 levels of the format, to tell NF4 from another table; kernels/nf4 has them by their bits.
 constexpr std::array<float, 16> kLevels{-1.0f,
                                         -0.6961928009986877f,
@@ -200,9 +202,9 @@ constexpr std::array<float, 16> kLevels{-1.0f,
 }  // namespace
 
 std::optional<Nf4Record> ModelDirectory::nf4(const std::string& weight, bool scales) const {
-  const std::string state_name = weight + std::string(kState) + "nf4";
+  const std::string state_name = weight + kNf4State;
   const Place* const state_place = place(state_name);
-  require(!has(weight + std::string(kState) + "fp4"), ExitCode::input, path_.string(), ": ", weight,
+  require(!has(weight + kFp4State), ExitCode::input, path_.string(), ": ", weight,
           " is stored as bitsandbytes fp4; supported: nf4, or a checkpoint that is not quantised");
   if (!state_place) {
     require(!has(weight + ".absmax"), ExitCode::input, path_.string(), ": ", weight, ".absmax is there, ", state_name,

@@ -72,6 +72,12 @@ TEST(Config, RefusesWithTheKeyAndWhatIsExpected) {
   EXPECT_EQ(refusal(with("rope_scaling", {{"rope_type", "mrope"}, {"factor", 4.0}})),
             "config.json: rope_type: \"mrope\" is not supported; supported: default, linear, dynamic, llama3, yarn, "
             "longrope");
+  EXPECT_EQ(refusal(with("quantization_config", {{"quant_method", "gptq"}, {"bits", 4}})),
+            "config.json: quantization_config: expected bitsandbytes in 4 bits (nf4), or none, got gptq. Take the "
+            "model's files that are not quantised: model.quantization: nf4 makes 4 bits of them");
+  EXPECT_NE(refusal(with("quantization_config", {{"quant_method", "bitsandbytes"}, {"load_in_8bit", true}}))
+                .find("got bitsandbytes in 8 bits"),
+            std::string::npos);
   EXPECT_EQ(refusal(with("tie_word_embeddings", "yes")),
             "config.json: tie_word_embeddings: expected true or false, got a text");
   EXPECT_EQ(refusal(with("eos_token_id", 512)),

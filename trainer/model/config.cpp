@@ -59,6 +59,17 @@ void refuse_what_is_not_done(const JsonView& config, const Family& family) {
   if (!family.mlp_bias) no_bias("mlp_bias");
 }
 
+// Which weights are in 4 bits the tensors say (checkpoints/base). Of other kinds they would be missing one by one.
+void refuse_other_quantization(const JsonView& whole) {
+  const auto settings = whole.find("quantization_config");
+  if (!settings) return;
+  const std::string method = settings->text_or("quant_method", "bitsandbytes");
+  const bool in_bytes = settings->boolean_or("load_in_8bit", false);
+  require(method == "bitsandbytes" && !in_bytes, ExitCode::input, whole.where(), ": quantization_config: expected ",
+          "bitsandbytes in 4 bits (nf4), or none, got ", method, in_bytes ? " in 8 bits" : "",
+          ". Take the model's files that are not quantised: model.quantization: nf4 makes 4 bits of them");
+}
+
 // One a layer; empty where no layer has a window.
 std::vector<int64_t> windows_of(const JsonView& config, const Family& family, int64_t layers) {
   int64_t window = family.windows == Windows::none ? 0 : family.defaults.window;
@@ -141,6 +152,7 @@ Config read_config(const JsonView& whole) {
   c.activation = activation_of(config, family);
   c.tied = whole.boolean_or("tie_word_embeddings", defaults.tied);
   refuse_what_is_not_done(config, family);
+  refuse_other_quantization(whole);
   c.attention_bias = family.attention_bias == AttentionBias::qkv ||
                      (family.attention_bias == AttentionBias::by_config && config.boolean_or("attention_bias", false));
   c.output_bias = c.attention_bias && family.attention_bias == AttentionBias::by_config;

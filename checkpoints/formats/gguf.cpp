@@ -49,33 +49,35 @@ struct Place {
   std::string_view tensor;  // "attn_q"
 };
 
-bool is_fused(std::string_view module) { return module == "self_attn.qkv_proj" || module == "mlp.gate_up_proj"; }
+// A module's name in llama.cpp; `only` names the one architecture there whose graph has it, empty for all.
+struct Name {
+  std::string_view ours, theirs, only = {};
+};
+constexpr auto kNames = std::to_array<Name>({{"self_attn.q_proj", "attn_q"},
+                                             {"self_attn.k_proj", "attn_k"},
+                                             {"self_attn.v_proj", "attn_v"},
+                                             {"self_attn.o_proj", "attn_output"},
+                                             {"mlp.gate_proj", "ffn_gate"},
+                                             {"mlp.up_proj", "ffn_up"},
+                                             {"mlp.down_proj", "ffn_down"},
+                                             {"self_attn.qkv_proj", "attn_qkv", "phi3"},
+                                             {"mlp.gate_up_proj", "ffn_up", "phi3"}});
 
 Place place_of(const std::string& module, const GgufBase& base) {
   // A multimodal model's text model is a file of its own there.
   const std::string_view layers =
       module.starts_with("model.language_model.") ? "model.language_model.layers." : "model.layers.";
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kNames{{{"self_attn.q_proj", "attn_q"},
-                                                                                 {"self_attn.k_proj", "attn_k"},
-                                                                                 {"self_attn.v_proj", "attn_v"},
-                                                                                 {"self_attn.o_proj", "attn_output"},
-                                                                                 {"mlp.gate_proj", "ffn_gate"},
-                                                                                 {"mlp.up_proj", "ffn_up"},
-                                                                                 {"mlp.down_proj", "ffn_down"},
-                                                                                 {"self_attn.qkv_proj", "attn_qkv"},
-                                                                                 {"mlp.gate_up_proj", "ffn_up"}}};
   if (module.starts_with(layers)) {
     const std::string_view rest = std::string_view(module).substr(layers.size());
     const size_t dot = rest.find('.');
     const std::optional<int64_t> layer = parse_integer(rest.substr(0, dot));
     if (dot != std::string_view::npos && layer && *layer >= 0 && *layer < base.layers)
-      for (const auto& [ours, theirs] : kNames)
-        if (rest.substr(dot + 1) == ours && (base.architecture == "phi3" || !is_fused(ours))) return {*layer, theirs};
+      for (const auto& [ours, theirs, only] : kNames)
+        if (rest.substr(dot + 1) == ours && (only.empty() || only == base.architecture)) return {*layer, theirs};
   }
   fail(ExitCode::input, "gguf: llama.cpp has no adapter for module ", module, " of a model of ", base.layers,
        " layers; expected model.layers.N. with q, k, v, o, gate, up or down, fused in phi3 alone. Was the adapter made "
-       "for "
-       "another model?");
+       "for another model?");
 }
 
 // Where row `row` of lora_b comes from.

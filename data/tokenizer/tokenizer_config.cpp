@@ -29,18 +29,19 @@ AddedToken read_token(const JsonView& view) {
 }
 
 void read_roles(const JsonView& view, std::vector<TokenizerConfig::Named>& specials) {
+  const auto known = [&](const std::string& name) {
+    return std::any_of(specials.begin(), specials.end(), [&](const auto& s) { return s.name == name; });
+  };
   for (const char* role : kRoles) {
     const auto entry = view.value().find(role);
-    const bool known = std::any_of(specials.begin(), specials.end(), [&](const auto& s) { return s.name == role; });
-    if (entry == view.value().end() || known) continue;
+    if (entry == view.value().end() || known(role)) continue;
     TokenizerConfig::Named named{role, {}, view.where()};
     if (!entry->is_null()) named.token = read_token(JsonView(*entry, view.where(), role));
     specials.push_back(std::move(named));
   }
   // Those of one model ("image_token"): in an object of their own, or beside the roles.
   const auto add = [&](const std::string& name, const JsonView& token) {
-    if (!std::any_of(specials.begin(), specials.end(), [&](const auto& s) { return s.name == name; }))
-      specials.push_back({name, read_token(token), view.where()});
+    if (!known(name)) specials.push_back({name, read_token(token), view.where()});
   };
   for (const char* list : {"additional_special_tokens", "extra_special_tokens"}) {
     const auto entry = view.find(list);

@@ -14,8 +14,9 @@ namespace hone::data {
 namespace {
 constexpr double kUnknownPenalty = 10;
 
-// A score as the library's reader of JSON (serde_json) has it: its digits as a whole number, times or divided by a
-// power of ten, each step rounded. That may be the next double to the one that was written, and ties decide ids.
+// A score, written in the fewest digits that say it, as the library's reader of JSON (serde_json) has it: as a whole
+// number, times or divided by a power of ten, each step rounded. That may be the next double to the one that was
+// written, and ties decide ids.
 double score_as_read(double score) {
   std::array<char, 32> text{};
   const auto end = std::to_chars(text.begin(), text.end(), std::abs(score), std::chars_format::scientific).ptr;

@@ -119,7 +119,7 @@ __global__ void __launch_bounds__(kAddThreads)
   const auto add = [&](const Vector<T, count>& row) {
     const auto v = widened(row);
 #pragma unroll
-    for (int j = 0; j < count; ++j) sum.value[j] += v.value[j] * scale;
+    for (int j = 0; j < count; ++j) sum.value[j] += rounded_product(v.value[j], scale);
   };
 #ifndef MUTANT_EMBEDDING_PAST_THE_LAST
   const auto mine = [&](int64_t place) { return place < dy.count && tokens[order[place]] == token; };

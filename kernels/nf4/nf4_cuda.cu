@@ -121,8 +121,7 @@ Nf4Scales pointers(const Scales& scales) {
 }
 __device__ __forceinline__ float absmax_of(const Nf4Scales& s, int64_t block) {
   if (s.absmax) return s.absmax[block];
-  // Rounded twice, as everywhere: no fused multiply-add.
-  return __fadd_rn(__fmul_rn(s.map[s.codes[block]], s.nested[block / kNestedBlock]), s.offset);
+  return rounded_product(s.map[s.codes[block]], s.nested[block / kNestedBlock]) + s.offset;
 }
 
 template <class T>

@@ -20,11 +20,21 @@ struct RowTeam {
   int64_t row = int64_t(blockIdx.x) * kRows + threadIdx.x / threads;
   int thread = threadIdx.x % threads;
 
+  // False for the last block's teams that are left over.
+  __device__ bool has_row(int64_t rows) const {
+#ifndef MUTANT_RMS_NORM_ROWS_PAST_THE_LAST
+    return row < rows;
+#else
+    return row < rows + kRows;
+#endif
+  }
   // The sum over the team, in each of its threads; `partial` as for block_sum.
   template <class T>
   __device__ static T sum(T v, T* partial) {
-    if constexpr (threads == 32) return warp_sum(v);
-    return block_sum<threads>(v, partial);
+    if constexpr (threads == 32)
+      return warp_sum(v);
+    else
+      return block_sum<threads>(v, partial);
   }
 };
 
@@ -62,9 +72,7 @@ __global__ void __launch_bounds__(kRmsNormThreads) rms_norm_kernel(const __grid_
   auto* const partial = shared.array<Computed<T>>(kRmsNormThreads / 32);
   const RowTeam<threads> team;
   const int64_t row = team.row, width = p.y.width;
-#ifndef MUTANT_RMS_NORM_ROWS_PAST_THE_LAST
-  if (row >= p.y.count) return;
-#endif
+  if (!team.has_row(p.y.count)) return;
   const T* x = row_of(p.x, row);
   Computed<T> squares = 0;
   for (int64_t i = int64_t(team.thread) * count; i < width; i += threads * count) {
@@ -100,7 +108,7 @@ __global__ void __launch_bounds__(kRmsNormThreads)
     rms_norm_apply_kernel(Rows<T> y, Rows<const T> x, const Computed<T>* inv_rms, const Computed<T>* weight) {
   const RowTeam<threads> team;
   const int64_t row = team.row;
-  if (row >= y.count) return;
+  if (!team.has_row(y.count)) return;
   const Computed<T> scale = inv_rms[row];
   for (int64_t i = int64_t(team.thread) * count; i < y.width; i += threads * count)
     store_vector(row_of(y, row) + i, rms_normalized(load_vector<count>(row_of(x, row) + i), scale, weight + i));
@@ -121,7 +129,7 @@ __global__ void __launch_bounds__(kRmsNormThreads)
   auto* const partial = shared.array<Computed<T>>(kRmsNormThreads / 32);
   const RowTeam<threads> team;
   const int64_t row = team.row, width = p.dx.width;
-  if (row >= p.dx.count) return;
+  if (!team.has_row(p.dx.count)) return;
   const T *const dy = row_of(p.dy, row), *const x = row_of(p.x, row);
   Computed<T> dot = 0;
   for (int64_t i = int64_t(team.thread) * count; i < width; i += threads * count) {

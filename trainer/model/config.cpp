@@ -65,8 +65,9 @@ void refuse_other_quantization(const JsonView& whole) {
   if (!settings) return;
   const std::string method = settings->text_or("quant_method", "bitsandbytes");
   const bool in_bytes = settings->boolean_or("load_in_8bit", false);
-  require(method == "bitsandbytes" && !in_bytes, ExitCode::input, whole.where(), ": quantization_config: expected ",
-          "bitsandbytes in 4 bits (nf4), or none, got ", method, in_bytes ? " in 8 bits" : "",
+  require(method == "bitsandbytes" && !in_bytes, ExitCode::input, whole.where(),
+          ": quantization_config: expected bitsandbytes in 4 bits (nf4), or none, got ", method,
+          in_bytes ? " in 8 bits" : "",
           ". Take the model's files that are not quantised: model.quantization: nf4 makes 4 bits of them");
 }
 

@@ -45,6 +45,10 @@ __device__ __forceinline__ T narrowed(Computed<T> value) {
   }
 }
 
+// A product rounded by itself, never fused with the sum that takes it: the CPU's bits.
+__device__ __forceinline__ float rounded_product(float a, float b) { return __fmul_rn(a, b); }
+__device__ __forceinline__ double rounded_product(double a, double b) { return __dmul_rn(a, b); }
+
 // The sum over the warp, in every lane; always the same tree, so always the same bits. The whole warp calls it.
 template <class T>
 __device__ __forceinline__ T warp_sum(T v) {

@@ -146,7 +146,10 @@ inline float __fmul_rn(float a, float b) {
   const volatile float product = a * b;
   return product;
 }
-inline float __fadd_rn(float a, float b) { return a + b; }
+inline double __dmul_rn(double a, double b) {
+  const volatile double product = a * b;
+  return product;
+}
 template <class T>
 T __ldg(const T* p) {
   return *p;
